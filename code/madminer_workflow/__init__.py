@@ -1,0 +1,1 @@
+"""Exclusion limits on theory parameters from MadMiner event files, learned by neural networks."""
