@@ -1,0 +1,1 @@
+"""The configuration: the input file, its schema, defaults and checks."""

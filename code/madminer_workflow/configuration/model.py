@@ -1,0 +1,200 @@
+"""The configuration as the steps see it: frozen records, complete and checked.
+
+They are filled from the input file by [load][madminer_workflow.configuration.load]; what each key
+means to a user stands in the schema beside this module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = [
+    "Configuration",
+    "Fisher",
+    "Histogram",
+    "Limits",
+    "Method",
+    "Plotting",
+    "Prior",
+    "Sampling",
+    "Splits",
+    "Thetas",
+    "Training",
+]
+
+ThetaMethod = Literal["benchmark", "benchmarks", "morphing_points", "random_morphing_points"]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Distribution of one parameter.
+
+    Attributes:
+        shape: Either flat between `first` and `second` or gaussian with mean `first` and standard
+            deviation `second`.
+        first: Minimum or mean.
+        second: Maximum or standard deviation.
+    """
+
+    shape: Literal["flat", "gaussian"]
+    first: float
+    second: float
+
+
+@dataclass(frozen=True)
+class Thetas:
+    """A way to choose parameter points.
+
+    Attributes:
+        method: Which of the following attributes say how.
+        benchmarks: Names of benchmarks (`benchmark`, `benchmarks`).
+        points: Coordinates of points (`morphing_points`).
+        number: How many points to draw (`random_morphing_points`).
+        priors: One a parameter (`random_morphing_points`).
+    """
+
+    method: ThetaMethod
+    benchmarks: tuple[str, ...] = ()
+    points: tuple[tuple[float, ...], ...] = ()
+    number: int = 0
+    priors: tuple[Prior, ...] = ()
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Fractions of the events for training, validation and test; they add up to one."""
+
+    train: float
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the unweighted samples of one method are drawn.
+
+    Attributes:
+        theta_0: Hypothesis of the numerator, or where the score is taken.
+        theta_1: Hypothesis of the denominator, the reference of the ratio.
+        n_train: Number of training samples.
+        n_validation: Number of validation samples.
+        n_test: Number of test samples, for diagnostics.
+        minimum_effective_samples: Warn when a parameter point has fewer effective events.
+    """
+
+    theta_0: Thetas
+    theta_1: Thetas
+    n_train: int
+    n_validation: int
+    n_test: int
+    minimum_effective_samples: float
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of the training of one method.
+
+    Attributes:
+        hidden_layers: Units of each hidden layer.
+        activation: Name of the activation function.
+        epochs: Largest number of epochs.
+        batch_size: Samples a step.
+        learning_rate: Learning rate at the start.
+        final_learning_rate: Learning rate at the end; it decays exponentially.
+        alpha: Weight of the score in the losses that have one.
+        early_stopping: Epochs without a better validation loss after which training ends; 0 for
+            never. The best epoch is kept either way.
+        n_members: Number of networks of the ensemble.
+    """
+
+    hidden_layers: tuple[int, ...]
+    activation: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    final_learning_rate: float
+    alpha: float
+    early_stopping: int
+    n_members: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method of inference: its name, the form of its ratio, its samples and its training."""
+
+    name: str
+    estimator: Literal["parameterized", "quadratic"]
+    sampling: Sampling
+    training: Training
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where and for which data the limits are computed.
+
+    Attributes:
+        region: Smallest and largest value of each parameter.
+        resolutions: Number of grid points of each parameter.
+        theta_true: Parameter point of the expected data.
+        luminosity_ipb: Integrated luminosity in inverse picobarn.
+        include_xsec: Which limits are shown: with the rate, without, or both.
+    """
+
+    region: tuple[tuple[float, float], ...]
+    resolutions: tuple[int, ...]
+    theta_true: tuple[float, ...]
+    luminosity_ipb: float
+    include_xsec: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The histogram that serves as a baseline: its observables and the bins of each."""
+
+    observables: tuple[str, ...]
+    bins: int
+
+
+@dataclass(frozen=True)
+class Fisher:
+    """Fisher information: whether, where, and the histogram that is compared.
+
+    Attributes:
+        enabled: Whether it is computed.
+        observable: Observable of the histogram.
+        bins: Number of bins of the histogram.
+        range: Edges of the histogram; None for the range of the events.
+        theta_true: Parameter point.
+    """
+
+    enabled: bool
+    observable: str
+    bins: int
+    range: tuple[float, float] | None
+    theta_true: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Plotting:
+    """Which figures are drawn."""
+
+    all_methods: bool
+    all_methods_pvalue: bool
+    all_methods_separate: bool
+    correlations: bool
+    correlations_methods: tuple[str, ...]
+    rates: bool
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything that the steps need to know besides the event file."""
+
+    seed: int
+    splits: Splits
+    methods: tuple[Method, ...]
+    limits: Limits
+    histogram: Histogram
+    fisher: Fisher
+    plotting: Plotting

@@ -1,0 +1,6 @@
+"""MadMiner event files: what the header says, the events, and morphing."""
+
+from madminer_workflow.events.events import Events, read_events
+from madminer_workflow.events.header import Header, Morphing, Parameter, read_header
+
+__all__ = ["Events", "Header", "Morphing", "Parameter", "read_events", "read_header"]
