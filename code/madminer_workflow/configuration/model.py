@@ -1,7 +1,7 @@
 """The configuration as the steps see it: frozen records, complete and checked.
 
-They are filled from the input file by [load][madminer_workflow.configuration.load]; what each key
-means to a user stands in the schema beside this module.
+They are filled from the input file by `load`; what each key means to a user stands in the schema
+beside this module.
 """
 
 from __future__ import annotations
@@ -163,24 +163,33 @@ class Fisher:
     Attributes:
         enabled: Whether it is computed.
         observable: Observable of the histogram.
-        bins: Number of bins of the histogram.
-        range: Edges of the histogram; None for the range of the events.
+        bins: Number of bins of the histogram, or their edges.
+        range: First and last edge for a number of bins; None for the range of the events.
         theta_true: Parameter point.
     """
 
     enabled: bool
     observable: str
-    bins: int
+    bins: int | tuple[float, ...]
     range: tuple[float, float] | None
     theta_true: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Plotting:
-    """Which figures are drawn."""
+    """Which figures are drawn.
+
+    Attributes:
+        all_methods: The limits of all methods in one figure.
+        all_methods_pvalue: Method whose p-values are the background of that figure, if any.
+        all_methods_separate: The limits with one panel a method.
+        correlations: What was learned against the truth of the samples.
+        correlations_methods: Methods of which `correlations` is drawn.
+        rates: The limits from the rate alone, in the figures of the methods.
+    """
 
     all_methods: bool
-    all_methods_pvalue: bool
+    all_methods_pvalue: str | None
     all_methods_separate: bool
     correlations: bool
     correlations_methods: tuple[str, ...]
