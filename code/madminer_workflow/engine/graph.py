@@ -1,0 +1,73 @@
+"""The steps of a running workflow, in the terms of a user."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adage import nodestate
+
+__all__ = ["State", "Step", "steps"]
+
+
+class State(enum.Enum):
+    """What a step is doing."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step.
+
+    Attributes:
+        label: Its stage, followed by its parameter `name` if it has one.
+        state: What it is doing.
+        folder: Where it writes.
+        error: Why it failed.
+    """
+
+    label: str
+    state: State
+    folder: Path
+    error: BaseException | None = None
+
+
+def steps(workflow: Any) -> list[Step]:
+    """Returns the steps that are known so far, in the order in which they were added.
+
+    Args:
+        workflow: A Yadage workflow object.
+    """
+    nodes = map(workflow.dag.getNode, workflow.dag.nodes())
+    return [_step(node) for node in nodes if not node.task.pubOnlyTask()]
+
+
+def _step(node: Any) -> Step:
+    """Returns the step of a node."""
+    task = node.task
+    name = task.parameters.json().get("name")
+    stage: str = task.metadata["wflow_stage"]
+    state = _state(node)
+    return Step(
+        label=f"{stage} {name}" if name else stage,
+        state=state,
+        folder=Path(task.state.readwrite[0]),
+        error=node.resultproxy.error if state is State.FAILED else None,
+    )
+
+
+def _state(node: Any) -> State:
+    """Returns the state of a node, which adage calls running as soon as it is submitted."""
+    if node.state == nodestate.SUCCESS:
+        return State.DONE
+    if node.state == nodestate.FAILED:
+        return State.FAILED
+    if node.state == nodestate.RUNNING and not getattr(node.resultproxy, "waiting", False):
+        return State.RUNNING
+    return State.WAITING

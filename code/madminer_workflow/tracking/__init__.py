@@ -1,0 +1,1 @@
+"""Records of parameters, losses and artifacts in MLflow; nothing below imports this package."""
