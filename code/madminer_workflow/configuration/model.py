@@ -13,6 +13,7 @@ __all__ = [
     "Configuration",
     "Fisher",
     "Histogram",
+    "Learner",
     "Limits",
     "Method",
     "Plotting",
@@ -126,6 +127,23 @@ class Method:
     name: str
     estimator: Literal["parameterized", "quadratic"]
     sampling: Sampling
+    training: Training
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What the training of one method needs, which is known without the event file.
+
+    Attributes:
+        seed: The seed of the whole run.
+        name: Name of the method.
+        estimator: Form of the ratio.
+        training: Settings of the training.
+    """
+
+    seed: int
+    name: str
+    estimator: Literal["parameterized", "quadratic"]
     training: Training
 
 

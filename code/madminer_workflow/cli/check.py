@@ -1,0 +1,27 @@
+"""The command `check`: bad input is found before anything is computed or written."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import click
+
+__all__ = ["check"]
+
+
+@click.command()
+@click.option("-d", "--data_file", type=Path, required=True, help="MadMiner event file (HDF5).")
+@click.option("-i", "--input_file", type=Path, required=True, help="Input file (YAML).")
+def check(data_file: Path, input_file: Path) -> None:
+    """Check an event file and an input file against each other."""
+    from madminer_workflow.configuration import load
+    from madminer_workflow.events import read_header
+
+    header = read_header(data_file)
+    configuration = load(input_file, header)
+    members = sum(method.training.n_members for method in configuration.methods)
+    click.echo(
+        f"ok: {header.n_events} events, {len(configuration.methods)} methods, {members} members, "
+        f"{math.prod(configuration.limits.resolutions)} grid points"
+    )

@@ -1,0 +1,98 @@
+"""The configuration as an input document in which nothing is left to a default."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from madminer_workflow.configuration.model import Configuration, Fisher, Method, Plotting, Thetas
+from madminer_workflow.configuration.schema import subschema, uses
+from madminer_workflow.events.header import Header
+
+__all__ = ["Document", "complete"]
+
+Document = dict[str, Any]
+
+
+def complete(configuration: Configuration, header: Header) -> Document:
+    """Returns the input document that gives a configuration without any default.
+
+    Args:
+        configuration: The configuration.
+        header: The header of the event file.
+    """
+    limits, histogram = configuration.limits, configuration.histogram
+    return {
+        "methods": [method.name for method in configuration.methods],
+        "estimator": configuration.methods[0].estimator,
+        "seed": configuration.seed,
+        "splits": asdict(configuration.splits),
+        "luminosity": limits.luminosity_ipb,
+        "asymptotic_limits": {
+            "region": {
+                name: {"min": low, "max": high}
+                for name, (low, high) in zip(header.parameter_names, limits.region, strict=True)
+            },
+            "resolutions": list(limits.resolutions),
+            "theta_true": list(limits.theta_true),
+        },
+        "include_xsec": list(limits.include_xsec),
+        "histogram_vars": list(histogram.observables),
+        "histogram_bins": histogram.bins,
+        "fisher_information": _fisher(configuration.fisher),
+        "plotting": _plotting(configuration.plotting),
+        **{method.name: _method(method, header) for method in configuration.methods},
+    }
+
+
+def _fisher(fisher: Fisher) -> Document:
+    """Returns the settings of the Fisher information."""
+    edges = {} if fisher.range is None else {"histogram_range": list(fisher.range)}
+    return {
+        "bool": fisher.enabled,
+        "observable": fisher.observable,
+        "histogram_bins": list(fisher.bins) if isinstance(fisher.bins, tuple) else fisher.bins,
+        **edges,
+        "theta_true": list(fisher.theta_true),
+    }
+
+
+def _plotting(plotting: Plotting) -> Document:
+    """Returns which figures are drawn."""
+    names = {
+        "all_methods_pvalue": plotting.all_methods_pvalue or False,
+        "correlations_methods": list(plotting.correlations_methods),
+    }
+    return asdict(plotting) | names
+
+
+def _method(method: Method, header: Header) -> Document:
+    """Returns the settings of one method."""
+    sampling, training = method.sampling, asdict(method.training)
+    theta_1 = {"theta_1": _thetas(sampling.theta_1, header)}
+    return {
+        "theta_0": _thetas(sampling.theta_0, header),
+        **(theta_1 if uses(method.name, subschema(method.name, "theta_1")) else {}),
+        "samples": {
+            "train": sampling.n_train,
+            "validation": sampling.n_validation,
+            "test": sampling.n_test,
+            "minimum_effective": sampling.minimum_effective_samples,
+        },
+        "training": training | {"hidden_layers": list(method.training.hidden_layers)},
+    }
+
+
+def _thetas(thetas: Thetas, header: Header) -> Document:
+    """Returns how parameter points are chosen."""
+    chosen: Document = {"sampling_method": thetas.method}
+    if thetas.method == "random_morphing_points":
+        priors = zip(header.parameter_names, thetas.priors, strict=True)
+        keys = ("prior_shape", "prior_param_0", "prior_param_1")
+        prior = {
+            name: dict(zip(keys, (p.shape, p.first, p.second), strict=True)) for name, p in priors
+        }
+        return chosen | {"sampling_number": thetas.number, "prior": prior}
+    if thetas.method == "morphing_points":
+        return chosen | {"sampling_arg": [list(point) for point in thetas.points]}
+    return chosen | {"sampling_arg": list(thetas.benchmarks)}

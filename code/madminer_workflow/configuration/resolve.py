@@ -1,0 +1,302 @@
+"""From the input file to the configuration: defaults, and the rules that need the event file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from madminer_workflow.configuration.concerns import concerns
+from madminer_workflow.configuration.loading import named, read
+from madminer_workflow.configuration.model import (
+    Configuration,
+    Fisher,
+    Histogram,
+    Learner,
+    Limits,
+    Method,
+    Plotting,
+    Sampling,
+    Splits,
+    Thetas,
+    Training,
+)
+from madminer_workflow.configuration.names import by_parameter, known, point, sequence
+from madminer_workflow.configuration.schema import default_for, defaults, shown, subschema, validate
+from madminer_workflow.configuration.thetas import everywhere, reference, thetas
+from madminer_workflow.errors import InputError
+from madminer_workflow.events.header import Header
+
+__all__ = ["load", "load_learner", "resolve"]
+
+Document = Mapping[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+def load(
+    input_file: str | Path, header: Header, overrides: Document | None = None
+) -> Configuration:
+    """Reads an input file and checks everything that can be checked before events are read.
+
+    What is allowed but doubtful is logged as a warning, unless the file was written by
+    `configure`, which has given the warnings.
+
+    Args:
+        input_file: The input file, YAML or JSON.
+        header: The header of the event file.
+        overrides: Values that replace keys of the top level, for instance "luminosity".
+
+    Raises:
+        InputError: Something is not allowed; the message names file, key, value and alternatives.
+    """
+    document = read(input_file) | dict(overrides or {})
+    with named(input_file):
+        validate(document)
+        configuration = resolve(document, header)
+    if "step" not in document:
+        for concern in concerns(document, configuration, header):
+            log.warning("%s: %s", input_file, concern)
+    return configuration
+
+
+def load_learner(input_file: str | Path, method: str, overrides: Document | None = None) -> Learner:
+    """Reads what the training of one method needs; no event file is involved.
+
+    Args:
+        input_file: The input file, YAML or JSON.
+        method: Name of the method.
+        overrides: Values that replace keys of `training`, for instance "epochs".
+
+    Raises:
+        InputError: Something is not allowed, or the method is not among those of the file.
+    """
+    document = read(input_file)
+    with named(input_file):
+        known("methods", method, document["methods"])
+        block = document.get(method, {})
+        training = block.get("training", {}) | dict(overrides or {})
+        document = document | {method: block | {"training": training}}
+        validate(document)
+        return Learner(
+            seed=_seed(document),
+            name=method,
+            estimator=document.get("estimator", defaults()["estimator"]),
+            training=_training(method, document),
+        )
+
+
+def resolve(document: Document, header: Header) -> Configuration:
+    """Returns the configuration that an input document stands for.
+
+    Args:
+        document: The content of an input file that follows the schema.
+        header: The header of the event file.
+
+    Raises:
+        InputError: The event file does not have what the document names.
+    """
+    limits = _limits(document, header)
+    histogram = _histogram(document, header)
+    return Configuration(
+        seed=_seed(document),
+        splits=_splits(document, header),
+        methods=tuple(_method(name, document, header) for name in document["methods"]),
+        limits=limits,
+        histogram=histogram,
+        fisher=_fisher(document, header, histogram.observables[0], limits.theta_true),
+        plotting=_plotting(document),
+    )
+
+
+def _seed(document: Document) -> int:
+    """Returns the seed."""
+    return int(document.get("seed", defaults()["seed"]))
+
+
+def _section(document: Document, name: str) -> dict[str, Any]:
+    """Returns a block of keys with its defaults."""
+    return defaults(name) | dict(document.get(name, {}))
+
+
+def _splits(document: Document, header: Header) -> Splits:
+    """Returns the fractions of the parts of the events."""
+    fractions = _section(document, "splits")
+    total = sum(fractions.values())
+    if abs(total - 1) > 1e-6:
+        raise InputError(f"splits: {shown(fractions)} add up to {total:g}, expected 1")
+    for name, fraction in fractions.items():
+        if fraction * header.n_events < 1:
+            raise InputError(
+                f"splits.{name}: {fraction:g} of {header.n_events} events, expected one or more"
+            )
+    return Splits(**{name: float(fraction) for name, fraction in fractions.items()})
+
+
+def _method(name: str, document: Document, header: Header) -> Method:
+    """Returns the settings of one method."""
+    block = document.get(name, {})
+    samples = _section(document, "samples") | block.get("samples", {})
+    return Method(
+        name=name,
+        estimator=document.get("estimator", defaults()["estimator"]),
+        sampling=Sampling(
+            theta_0=_theta_0(name, block, header),
+            theta_1=_theta_1(name, block, header),
+            n_train=int(samples["train"]),
+            n_validation=int(samples["validation"]),
+            n_test=int(samples["test"]),
+            minimum_effective_samples=float(samples["minimum_effective"]),
+        ),
+        training=_training(name, document),
+    )
+
+
+def _theta_0(name: str, block: Document, header: Header) -> Thetas:
+    """Returns the numerator, or where a score is taken."""
+    single = name in subschema(name, "theta_0")["x-single-point"]
+    if "theta_0" not in block:
+        return reference(header) if single else everywhere(header)
+    path = f"{name}.theta_0"
+    chosen = thetas(path, block["theta_0"], header)
+    if single and len(chosen.benchmarks) + len(chosen.points) != 1:
+        expected = "expected one benchmark or one morphing point, at which the score is taken"
+        raise InputError(f"{path}: {shown(block['theta_0'])}, {expected}")
+    return chosen
+
+
+def _theta_1(name: str, block: Document, header: Header) -> Thetas:
+    """Returns the denominator."""
+    if "theta_1" not in block:
+        return reference(header)
+    return thetas(f"{name}.theta_1", block["theta_1"], header)
+
+
+def _training(name: str, document: Document) -> Training:
+    """Returns the settings of the training of one method."""
+    common = _section(document, "training")
+    settings = common | document.get(name, {}).get("training", {})
+    first, last = settings["learning_rate"], settings["final_learning_rate"]
+    if last > first:
+        raise InputError(
+            f"training.final_learning_rate: {last:g} for {name}, expected <= learning_rate {first:g}"
+        )
+    return Training(
+        hidden_layers=tuple(int(units) for units in settings["hidden_layers"]),
+        activation=settings["activation"],
+        epochs=int(settings["epochs"]),
+        batch_size=int(settings["batch_size"]),
+        learning_rate=float(first),
+        final_learning_rate=float(last),
+        alpha=float(settings["alpha"]),
+        early_stopping=int(settings["early_stopping"]),
+        n_members=int(settings["n_members"]),
+    )
+
+
+def _limits(document: Document, header: Header) -> Limits:
+    """Returns the grid, the truth and the luminosity."""
+    given = document.get("asymptotic_limits", {})
+    path = "asymptotic_limits"
+    truth = given.get("theta_true", header.theta(header.reference).tolist())
+    shown_limits = sequence(document.get("include_xsec", defaults()["include_xsec"]))
+    return Limits(
+        region=_region(f"{path}.region", given.get("region", {}), header),
+        resolutions=_resolutions(f"{path}.resolutions", given, len(header.parameters)),
+        theta_true=point(f"{path}.theta_true", truth, header),
+        luminosity_ipb=_luminosity(document, header),
+        include_xsec=tuple(shown_limits),
+    )
+
+
+def _region(path: str, given: Document, header: Header) -> tuple[tuple[float, float], ...]:
+    """Returns the scanned interval of each parameter."""
+    region = {p.name: (p.minimum, p.maximum) for p in header.parameters}
+    for name, (where, interval) in by_parameter(path, given.items(), header).items():
+        low, high = float(interval["min"]), float(interval["max"])
+        if low >= high:
+            raise InputError(f"{where}: min {low:g} and max {high:g}, expected min < max")
+        region[name] = (low, high)
+    return tuple(region.values())
+
+
+def _resolutions(path: str, given: Document, n_parameters: int) -> tuple[int, ...]:
+    """Returns the number of grid points of each parameter."""
+    default = default_for(n_parameters, "asymptotic_limits", "resolutions")
+    value = given.get("resolutions", default)
+    numbers = value if isinstance(value, list) else [value] * n_parameters
+    if len(numbers) != n_parameters:
+        expected = f"expected one number for each of {n_parameters} parameter(s), or one for all"
+        raise InputError(f"{path}: {shown(value)}, {expected}")
+    return tuple(int(number) for number in numbers)
+
+
+def _luminosity(document: Document, header: Header) -> float:
+    """Returns the luminosity: that of the input file, of the event file, or the default."""
+    if "luminosity" in document:
+        return float(document["luminosity"])
+    return float((header.process or {}).get("luminosity_ipb", defaults()["luminosity"]))
+
+
+def _histogram(document: Document, header: Header) -> Histogram:
+    """Returns the histogram that serves as a baseline."""
+    observables = sequence(document.get("histogram_vars", header.observables[0]))
+    bins = document.get("histogram_bins", default_for(len(observables), "histogram_bins"))
+    return Histogram(
+        observables=tuple(
+            known("histogram_vars", name, header.observables) for name in observables
+        ),
+        bins=int(bins),
+    )
+
+
+def _fisher(
+    document: Document, header: Header, observable: str, theta: tuple[float, ...]
+) -> Fisher:
+    """Returns the settings of the Fisher information; observable and theta are defaults."""
+    path, given = "fisher_information", _section(document, "fisher_information")
+    return Fisher(
+        enabled=given["bool"] and header.morphing is not None,
+        observable=known(
+            f"{path}.observable", given.get("observable", observable), header.observables
+        ),
+        bins=_bins(f"{path}.histogram_bins", given["histogram_bins"]),
+        range=_range(f"{path}.histogram_range", given.get("histogram_range")),
+        theta_true=point(f"{path}.theta_true", given.get("theta_true", list(theta)), header),
+    )
+
+
+def _bins(path: str, value: Any) -> int | tuple[float, ...]:
+    """Returns the number of bins or their edges."""
+    if not isinstance(value, list):
+        return int(value)
+    edges = tuple(float(edge) for edge in value)
+    if list(edges) != sorted(set(edges)):
+        raise InputError(f"{path}: {shown(value)}, expected edges in increasing order")
+    return edges
+
+
+def _range(path: str, value: Any) -> tuple[float, float] | None:
+    """Returns the first and last edge of a histogram."""
+    if value is None:
+        return None
+    low, high = float(value[0]), float(value[1])
+    if low >= high:
+        raise InputError(f"{path}: {shown(value)}, expected the smaller edge first")
+    return low, high
+
+
+def _plotting(document: Document) -> Plotting:
+    """Returns which figures are drawn."""
+    methods, given = document["methods"], _section(document, "plotting")
+    background = given["all_methods_pvalue"]
+    if isinstance(background, bool):
+        background = methods[0] if background else None
+    else:
+        known("plotting.all_methods_pvalue", background, methods)
+    chosen = sequence(given.get("correlations_methods", methods))
+    for name in chosen:
+        known("plotting.correlations_methods", name, methods)
+    names = {"all_methods_pvalue": background, "correlations_methods": tuple(chosen)}
+    return Plotting(**{**given, **names})

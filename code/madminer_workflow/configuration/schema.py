@@ -1,0 +1,220 @@
+"""The packaged schema of the input file: what is allowed, and the defaults.
+
+Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own: `x-unit`;
+`x-default`, a default in words because it depends on the event file, and `x-default-by-number`,
+its values; `x-methods` and `x-sampling-methods`, who alone uses a key; `x-single-point`, the
+methods for which a key must give one parameter point.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from importlib import resources
+from typing import Any
+
+import jsonschema
+
+from madminer_workflow.errors import InputError
+
+__all__ = [
+    "allowed",
+    "default_for",
+    "defaults",
+    "nearest",
+    "schema",
+    "shown",
+    "subschema",
+    "uses",
+    "validate",
+]
+
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+_LARGEST = 1e300  # beyond it, and for NaN, a number counts as not finite
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Returns the schema of the input file."""
+    text = resources.files(__package__).joinpath("schema.json").read_text(encoding="utf-8")
+    return dict(json.loads(text))
+
+
+def subschema(*keys: str) -> dict[str, Any]:
+    """Returns the schema of one key, its reference resolved.
+
+    Args:
+        keys: The way to the key, for instance "training", "epochs".
+
+    >>> subschema("training", "epochs")["minimum"]
+    1
+    """
+    found = schema()
+    for key in keys:
+        found = _resolved(found["properties"][key])
+    return found
+
+
+def uses(method: str, rule: Mapping[str, Any]) -> bool:
+    """Returns whether a method of inference uses a key.
+
+    Args:
+        method: Name of the method.
+        rule: The schema of the key.
+
+    >>> uses("carl", subschema("training", "alpha"))
+    False
+    """
+    return method in rule.get("x-methods", [method])
+
+
+def defaults(*keys: str) -> dict[str, Any]:
+    """Returns the defaults of the keys below one key; those that depend on the event file miss.
+
+    Args:
+        keys: The way to the key; none for the whole file.
+
+    >>> defaults("splits")
+    {'train': 0.7, 'validation': 0.1, 'test': 0.2}
+    """
+    properties = subschema(*keys)["properties"]
+    return {key: value["default"] for key, value in properties.items() if "default" in value}
+
+
+def default_for(number: int, *keys: str) -> int:
+    """Returns a default that depends on how many parameters or observables there are.
+
+    Args:
+        number: How many there are.
+        keys: The way to the key.
+
+    >>> default_for(2, "asymptotic_limits", "resolutions")
+    25
+    """
+    values = subschema(*keys)["x-default-by-number"]
+    return int(values[min(number, len(values)) - 1])
+
+
+def validate(document: Mapping[str, Any]) -> None:
+    """Checks keys, types and values as far as that needs no event file.
+
+    Args:
+        document: The content of an input file.
+
+    Raises:
+        InputError: Something is not allowed; the message names it.
+    """
+    error = next(_validator().iter_errors(document), None)
+    if error is not None:
+        raise InputError(_message(error))
+
+
+def allowed(rule: Mapping[str, Any]) -> str:
+    """Returns in words which values a schema allows.
+
+    Args:
+        rule: The schema of one value.
+
+    >>> allowed({"type": ["integer", "array"], "minimum": 2, "items": {"type": "integer"}})
+    'an integer >= 2 or a list (each an integer)'
+    """
+    if "enum" in rule:
+        return "one of " + ", ".join(rule["enum"])
+    if "$ref" in rule:
+        return allowed(_resolved(rule))
+    types = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
+    return " or ".join(_WORDS[name](rule) for name in types)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Returns what is known instead of an unknown word: the nearest one, or all.
+
+    Args:
+        word: The unknown word.
+        known: The known ones.
+
+    >>> nearest("alises", ["alice", "alices", "sally"])
+    "did you mean 'alices'? allowed: alice, alices, sally"
+    """
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"{hint}allowed: {', '.join(known)}"
+
+
+def shown(value: object) -> str:
+    """Returns a value as a message shows it, on one line and not too long.
+
+    Args:
+        value: Anything that an input file can hold.
+    """
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _number(rule: Mapping[str, Any], noun: str) -> str:
+    """Returns the words for a number and its bounds."""
+    bounds = [f"{sign} {rule[key]}" for key, sign in _BOUNDS.items() if key in rule]
+    return f"{noun} {' and '.join(bounds)}".rstrip()
+
+
+def _list(rule: Mapping[str, Any]) -> str:
+    """Returns the words for a list, its length and its items."""
+    least, most = rule.get("minItems", 0), rule.get("maxItems")
+    length = f" of {least}" if least == most else f" of at least {least}" if least > 1 else ""
+    unique = ", none twice" if rule.get("uniqueItems") else ""
+    return f"a list{length} (each {allowed(rule['items'])}){unique}"
+
+
+_WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "array": _list,
+    "boolean": lambda rule: "true or false",  # noqa: ARG005
+    "integer": lambda rule: _number(rule, "an integer"),
+    "number": lambda rule: _number(rule, "a number"),
+    "object": lambda rule: "keys with values",  # noqa: ARG005
+    "string": lambda rule: "a name",  # noqa: ARG005
+}
+
+
+def _resolved(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a schema with its reference replaced by what it refers to."""
+    target = rule.get("$ref", "").removeprefix("#/$defs/")
+    return {**schema()["$defs"].get(target, {}), **rule}
+
+
+@functools.cache
+def _validator() -> Any:
+    """Returns the validator."""
+    base = jsonschema.Draft202012Validator
+    checker = base.TYPE_CHECKER.redefine("number", _is_finite_number)
+    extend: Any = jsonschema.validators.extend
+    return extend(base, type_checker=checker)(schema())
+
+
+def _is_finite_number(_: Any, value: object) -> bool:
+    """Returns whether a value is a number and neither infinite nor NaN."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
+
+
+def _message(error: Any) -> str:
+    """Returns the line for an error: key path, value, what is allowed."""
+    path = error.json_path.removeprefix("$").removeprefix(".")
+    value, rule = error.instance, error.schema
+    if error.validator == "additionalProperties":
+        key = next(key for key in value if key not in rule["properties"])
+        return f"{_joined(path, key)}: unknown key, {nearest(key, rule['properties'])}"
+    if error.validator == "required":
+        key = next(key for key in rule["required"] if key not in value)
+        return (
+            f"{_joined(path, key)}: missing, expected {allowed(_resolved(rule['properties'][key]))}"
+        )
+    if error.validator == "enum" and isinstance(value, str):
+        return f"{path}: {shown(value)}, {nearest(value, rule['enum'])}"
+    return f"{path or 'the file'}: {shown(value)}, expected {allowed(rule)}"
+
+
+def _joined(path: str, key: str) -> str:
+    """Returns the path of a key below another."""
+    return f"{path}.{key}" if path else key
