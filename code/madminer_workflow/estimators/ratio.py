@@ -1,0 +1,131 @@
+"""Ratio estimators: CARL, ROLR, ALICE, CASCAL, RASCAL and ALICES."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+from madminer_workflow.estimators.dense import Dense, tiles
+from madminer_workflow.estimators.inputs import ParameterScaler
+from madminer_workflow.estimators.losses import loss_of, uses_score
+from madminer_workflow.estimators.model import (
+    NetworkModel,
+    as_tensor,
+    as_tensors,
+    event_blocks,
+)
+from madminer_workflow.estimators.networks import ratio_network
+from madminer_workflow.estimators.training import Tensors
+from madminer_workflow.sampling.samples import Samples
+
+__all__ = ["ParameterizedRatio", "RatioModel"]
+
+Floats = NDArray[np.float64]
+
+
+class RatioModel(NetworkModel):
+    """A network for log r(x|theta) that is trained with MadMiner's loss functions."""
+
+    def tensors(self, samples: Samples) -> Tensors:
+        """Returns what the loss needs of samples, (sample, …) each.
+
+        Args:
+            samples: Training or validation samples.
+        """
+        return as_tensors(
+            x=self._inputs(samples.x),
+            theta=self._thetas(samples.theta),
+            y=_column(samples.y),
+            r_xz=_column(samples.r_xz),
+            t_xz=self._scores(samples.t_xz),
+        )
+
+    def loss(self, batch: Tensors) -> Tensor:
+        """Returns the mean loss of a batch.
+
+        Args:
+            batch: Some rows of the tensors.
+        """
+        alpha = self.description.training.alpha
+        s_hat, log_r, t_hat = self.network(
+            batch["theta"].detach(),
+            batch["x"],
+            track_score=uses_score(self.method, alpha),
+        )
+        labels = batch["y"], batch.get("r_xz"), batch.get("t_xz")
+        return loss_of(self.method, alpha)(s_hat, log_r, t_hat, None, *labels, None)
+
+    @torch.no_grad()
+    def log_ratio_at(self, x: ArrayLike, thetas: ArrayLike) -> Floats:
+        """Returns log r with one parameter point an event, (event,).
+
+        Args:
+            x: Observables, (event, observable).
+            thetas: The parameter point of each event, (event, parameter).
+        """
+        x, thetas, result = np.asarray(x), np.asarray(thetas), np.empty(len(np.asarray(x)))
+        for rows in event_blocks(len(x), max(self.description.training.hidden_layers)):
+            inputs = self._thetas(thetas[rows]), self._inputs(x[rows])
+            result[rows] = self.network(*inputs, track_score=False)[1][:, 0].numpy()
+        return result
+
+
+class ParameterizedRatio(RatioModel):
+    """The ratio as a network of observables and parameters, MadMiner's."""
+
+    @staticmethod
+    def scale_parameters(samples: Samples) -> ParameterScaler:
+        """Returns the scaling of parameters to mean zero and standard deviation one.
+
+        Args:
+            samples: The training samples.
+        """
+        return ParameterScaler.standard(samples.theta)
+
+    def build_network(self) -> nn.Module:
+        """Returns the network of the description, with initial weights."""
+        training = self.description.training
+        return ratio_network(
+            len(self.observables),
+            len(self.parameters),
+            training.hidden_layers,
+            training.activation,
+        )
+
+    def log_ratio_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
+        """Yields log r in blocks of events, in bounded memory.
+
+        Args:
+            x: Observables, (event, observable).
+            thetas: Parameter points, (theta, parameter).
+
+        Yields:
+            Which events, and their log ratios, (event, theta).
+        """
+        x, points = np.asarray(x), self._thetas(thetas)
+        layers = self.network.get_submodule("layers")
+        dense = Dense.of_linear(layers, self.description.training.activation)
+        of_theta = points @ dense.first_weight[: len(self.parameters)]
+        for events in event_blocks(len(x), len(points)):
+            inputs = self._inputs(x[events])
+            weight = dense.first_weight[len(self.parameters) :]
+            of_x = torch.addmm(dense.first_bias, inputs, weight)
+            yield events, _on_grid(dense, of_x, of_theta)
+
+
+def _on_grid(dense: Dense, of_x: Tensor, of_theta: Tensor) -> Floats:
+    """Returns the output for all sums of the parts of events and of points, (event, theta)."""
+    result = torch.empty(len(of_theta), len(of_x))
+    for events, thetas in tiles(len(of_x), len(of_theta)):
+        h = of_x[events] + of_theta[thetas, None]
+        result[thetas, events] = dense(h.flatten(0, 1)).view(h.shape[:2])
+    return result.T.double().numpy()
+
+
+def _column(values: Floats | None) -> Tensor | None:
+    """Returns one number a sample as MadMiner wants it, (sample, 1)."""
+    return None if values is None else as_tensor(values)[:, None]
