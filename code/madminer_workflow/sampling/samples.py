@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from madminer_workflow.configuration.model import Method
+from madminer_workflow.configuration.model import Method, Thetas
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.registry import METHODS, MethodSpec
 from madminer_workflow.events import Events, Header
@@ -19,11 +20,14 @@ from madminer_workflow.sampling.thetas import points
 from madminer_workflow.sampling.unweight import Unweighted, unweight
 from madminer_workflow.storage import read_npz, write_npz
 
-__all__ = ["Part", "Samples", "draw_samples"]
+__all__ = ["PARTS", "Part", "Samples", "draw_samples", "with_fixed_reference"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Part = Literal["train", "validation", "test"]
+
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+"""The parts of the events."""
 
 NEGATIVE_SHARE = 1e-6
 """Warn when negative weights make up more than this; less is rounding."""
@@ -41,26 +45,25 @@ class Samples:
         observables: Names of the observables.
         theta_ref: Parameter points whose equal-weight mixture is the reference density of a ratio;
             where the score is taken; the reference benchmark for densities, (reference, parameter).
-        n_thetas: Number of points among which theta_0 was chosen.
-        effective_samples: Smallest effective number of events that a point was drawn from.
         x: Observables, (sample, observable).
         theta: theta_0, the hypothesis of the numerator, (sample, parameter).
         y: 0 for samples from theta_0, 1 for samples from the reference; ratios only, (sample,).
         r_xz: Joint ratio p(x, z|theta_0) / p(x, z|reference); ratios only, (sample,).
         t_xz: Joint score at theta_0, for methods that use it, (sample, parameter).
+        effective_samples: Smallest effective number of events that a point was drawn from; NaN if
+            that is not known.
     """
 
     method: str
     parameters: tuple[str, ...]
     observables: tuple[str, ...]
     theta_ref: Floats
-    n_thetas: int
-    effective_samples: float
     x: Floats
     theta: Floats
     y: Floats | None = None
     r_xz: Floats | None = None
     t_xz: Floats | None = None
+    effective_samples: float = math.nan
 
     def __len__(self) -> int:
         """Returns the number of samples."""
@@ -92,9 +95,7 @@ class Samples:
         path = Path(folder) / f"{part}.npz"
         arrays = read_npz(path)
         try:
-            single = {
-                name: arrays[name].item() for name in ("method", "n_thetas", "effective_samples")
-            }
+            single = {name: arrays[name].item() for name in ("method", "effective_samples")}
             names = {name: tuple(arrays[name].tolist()) for name in ("parameters", "observables")}
             return cls(**{**arrays, **single, **names})
         except (KeyError, TypeError) as error:
@@ -122,7 +123,7 @@ def draw_samples(method: Method, events: Events, n: int, rng: np.random.Generato
     n_reference = n // 2 if spec.kind == "ratio" else 0
     numerator = _spread(n - n_reference, len(theta_0), rng)
     source = np.append(numerator, len(theta_0) + _spread(n_reference, len(reference), rng))
-    thetas = np.concatenate([theta_0, reference])
+    thetas = np.concatenate([theta_0, reference]) if n_reference else theta_0
     drawn = unweight(events, thetas, np.bincount(source, minlength=len(thetas)), rng)
     _warn(method, events, drawn)
     # Which point of the reference a sample is from must not tell anything about its theta_0.
@@ -136,14 +137,31 @@ def draw_samples(method: Method, events: Events, n: int, rng: np.random.Generato
         parameters=header.parameter_names,
         observables=header.observables,
         theta_ref=reference,
-        n_thetas=len(theta_0),
-        effective_samples=float(drawn.effective_samples.min()),
         x=drawn.x,
         theta=theta_0[owner],
         y=y,
         r_xz=r_xz,
         t_xz=t_xz,
+        effective_samples=float(drawn.effective_samples.min()),
     )
+
+
+def with_fixed_reference(method: Method, header: Header, rng: np.random.Generator) -> Method:
+    """Returns the method with a random reference drawn, so that all parts have the same one.
+
+    Args:
+        method: The method and how to sample for it.
+        header: The header of the event file.
+        rng: Randomness.
+
+    Raises:
+        InputError: The event file does not allow the points.
+    """
+    if method.sampling.theta_1.method != "random_morphing_points":
+        return method
+    drawn = points(method.sampling.theta_1, header, rng, f"{method.name}.theta_1")
+    fixed = Thetas("morphing_points", points=tuple(map(tuple, drawn.tolist())))
+    return replace(method, sampling=replace(method.sampling, theta_1=fixed))
 
 
 def _hypotheses(method: Method, header: Header, rng: np.random.Generator) -> tuple[Floats, Floats]:

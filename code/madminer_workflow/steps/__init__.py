@@ -1,0 +1,1 @@
+"""The steps of the workflow: each reads products, computes, and writes products."""
