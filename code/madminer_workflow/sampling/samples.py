@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -32,6 +31,8 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 NEGATIVE_SHARE = 1e-6
 """Warn when negative weights make up more than this; less is rounding."""
 
+_SINGLE = ("method", "n_thetas", "effective_samples")
+
 log = logging.getLogger(__name__)
 
 
@@ -45,25 +46,26 @@ class Samples:
         observables: Names of the observables.
         theta_ref: Parameter points whose equal-weight mixture is the reference density of a ratio;
             where the score is taken; the reference benchmark for densities, (reference, parameter).
+        n_thetas: Number of points among which theta_0 was chosen.
+        effective_samples: Smallest effective number of events that a point was drawn from.
         x: Observables, (sample, observable).
         theta: theta_0, the hypothesis of the numerator, (sample, parameter).
         y: 0 for samples from theta_0, 1 for samples from the reference; ratios only, (sample,).
         r_xz: Joint ratio p(x, z|theta_0) / p(x, z|reference); ratios only, (sample,).
         t_xz: Joint score at theta_0, for methods that use it, (sample, parameter).
-        effective_samples: Smallest effective number of events that a point was drawn from; NaN if
-            that is not known.
     """
 
     method: str
     parameters: tuple[str, ...]
     observables: tuple[str, ...]
     theta_ref: Floats
+    n_thetas: int
+    effective_samples: float
     x: Floats
     theta: Floats
     y: Floats | None = None
     r_xz: Floats | None = None
     t_xz: Floats | None = None
-    effective_samples: float = math.nan
 
     def __len__(self) -> int:
         """Returns the number of samples."""
@@ -95,7 +97,7 @@ class Samples:
         path = Path(folder) / f"{part}.npz"
         arrays = read_npz(path)
         try:
-            single = {name: arrays[name].item() for name in ("method", "effective_samples")}
+            single = {name: arrays[name].item() for name in _SINGLE}
             names = {name: tuple(arrays[name].tolist()) for name in ("parameters", "observables")}
             return cls(**{**arrays, **single, **names})
         except (KeyError, TypeError) as error:
@@ -137,12 +139,13 @@ def draw_samples(method: Method, events: Events, n: int, rng: np.random.Generato
         parameters=header.parameter_names,
         observables=header.observables,
         theta_ref=reference,
+        n_thetas=len(theta_0),
+        effective_samples=float(drawn.effective_samples.min()),
         x=drawn.x,
         theta=theta_0[owner],
         y=y,
         r_xz=r_xz,
         t_xz=t_xz,
-        effective_samples=float(drawn.effective_samples.min()),
     )
 
 

@@ -136,7 +136,7 @@ def _record(
         parts={
             part: PartRecord(
                 n_samples=len(samples),
-                n_thetas=len(np.unique(samples.theta, axis=0)),
+                n_thetas=samples.n_thetas,
                 effective_samples=samples.effective_samples,
                 seed=seeds[part],
             )
