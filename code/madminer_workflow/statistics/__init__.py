@@ -1,0 +1,29 @@
+"""Test statistic, limits, regions, profiling, histograms, and Fisher information.
+
+Arrays in, frozen results out; no files, no networks. Arrays over parameter points have the first
+parameter slowest.
+"""
+
+from __future__ import annotations
+
+from madminer_workflow.statistics.asimov import AsimovSums, KinematicLikelihood
+from madminer_workflow.statistics.fisher import FisherInformation
+from madminer_workflow.statistics.limits import Limit, Scan, combine, rate_limit
+from madminer_workflow.statistics.regions import Region, iou, region
+from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
+
+__all__ = [
+    "P_68",
+    "P_95",
+    "AsimovSums",
+    "FisherInformation",
+    "KinematicLikelihood",
+    "Limit",
+    "Region",
+    "Scan",
+    "combine",
+    "iou",
+    "rate_limit",
+    "region",
+    "threshold",
+]

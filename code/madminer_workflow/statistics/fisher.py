@@ -1,0 +1,155 @@
+"""Fisher information matrices of weighted events.
+
+Each is a sum over groups of events, L sum_g grad(s_g) grad(s_g)^T / s_g with s_g the cross section
+of the group: one group is the rate, the bins of a histogram are groups, and if each event is a
+group it is the information of an observer who sees the latent variables too (Brehmer, Kling,
+Espejo, Cranmer, arXiv:1907.10621, section 2.7). The uncertainty is that of a finite number of
+events, from the change of the matrix with the weight of each of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["FisherInformation", "PointEvents", "bin_numbers", "histogram", "joint", "score"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FisherInformation:
+    """Fisher information on the parameters at one point.
+
+    Attributes:
+        name: What is measured, such as `rate`.
+        theta: The parameter point, (parameter,).
+        matrix: The information, (parameter, parameter).
+        uncertainty: Its Monte Carlo uncertainty, (parameter, parameter).
+        description: One sentence for a table.
+    """
+
+    name: str
+    theta: Floats
+    matrix: Floats
+    uncertainty: Floats
+    description: str
+
+    @property
+    def covariance(self) -> Floats | None:
+        """Smallest covariance of an unbiased estimate, (parameter, parameter).
+
+        None when the matrix is singular: some combination of parameters is not measured at all.
+        """
+        if np.linalg.cond(self.matrix) > 1e10:
+            return None
+        return np.asarray(np.linalg.inv(self.matrix), float)
+
+
+@dataclass(frozen=True)
+class PointEvents:
+    """Weighted events near one parameter point.
+
+    Attributes:
+        theta: The parameter point, (parameter,).
+        luminosity_ipb: Integrated luminosity in inverse picobarn.
+        weights: Weight of each event at the point in pb, (event,).
+        gradients: Derivative of the weights by each parameter in pb, (event, parameter).
+    """
+
+    theta: Floats
+    luminosity_ipb: float
+    weights: Floats
+    gradients: Floats
+
+
+def joint(events: PointEvents) -> tuple[FisherInformation, FisherInformation, FisherInformation]:
+    """Returns the information of the event weights: full, rate, and kinematics, their difference.
+
+    The full one sees the latent variables of each event and is an upper bound.
+
+    Args:
+        events: Events and their weights at the point.
+    """
+    full = _contributions(events, np.arange(len(events.weights)))
+    rate = _contributions(events, np.zeros(len(events.weights), np.int64))
+    return (
+        _information("full", events, full, "Rate and shape, latent variables seen: upper bound."),
+        _information("rate", events, rate, "The number of events alone."),
+        _information("kinematics", events, full - rate, "The shape alone: full minus rate."),
+    )
+
+
+def histogram(name: str, events: PointEvents, bins: NDArray[np.int64]) -> FisherInformation:
+    """Returns the information of a histogram, rate included.
+
+    Args:
+        name: What is measured.
+        events: Events and their weights at the point.
+        bins: The bin of each event, (event,).
+    """
+    n_bins = len(np.unique(bins))
+    description = f"Histogram of {n_bins} bins, rate included."
+    return _information(name, events, _contributions(events, bins), description)
+
+
+def bin_numbers(
+    values: ArrayLike, n_bins: int, value_range: tuple[float, float] | None
+) -> NDArray[np.int64]:
+    """Returns the bin of each event among equal bins, with one below and one above them.
+
+    Args:
+        values: The observable, (event,).
+        n_bins: Number of bins in the range.
+        value_range: Smallest and largest value; None for the range of the events.
+    """
+    values = np.asarray(values, float)
+    low, high = value_range or (values.min(), values.max())
+    edges = np.linspace(low, high, n_bins + 1)
+    edges[-1] = np.nextafter(edges[-1], np.inf)  # the largest value belongs to the last bin
+    return np.asarray(np.searchsorted(edges, values, side="right"))
+
+
+def score(name: str, events: PointEvents, scores: Floats) -> FisherInformation:
+    """Returns the information of an estimated score t(x): rate + L sigma E[t t^T].
+
+    Args:
+        name: Name of the method.
+        events: Events and their weights at the point.
+        scores: Estimated score of each event, (event, parameter).
+    """
+    rate = _contributions(events, np.zeros(len(events.weights), np.int64))
+    kinematics = events.luminosity_ipb * events.weights[:, None, None] * _square(scores)
+    return _information(name, events, rate + kinematics, "Rate and estimated score.")
+
+
+def _contributions(events: PointEvents, groups: NDArray[np.int64]) -> Floats:
+    """Returns the change of the information with each event, (event, parameter, parameter).
+
+    The information of a group is homogeneous of degree one in the weights of its events, so the
+    changes sum up to it. Groups without positive cross section carry none.
+    """
+    n_groups = int(groups.max()) + 1
+    s = np.bincount(groups, events.weights, n_groups)
+    gradient = np.stack([np.bincount(groups, g, n_groups) for g in events.gradients.T], axis=1)
+    relative = (gradient / np.where(s > 0.0, s, np.inf)[:, None])[groups]
+    cross = events.gradients[:, :, None] * relative[:, None, :]
+    change = cross + cross.transpose(0, 2, 1) - events.weights[:, None, None] * _square(relative)
+    return np.asarray(events.luminosity_ipb * change)
+
+
+def _information(
+    name: str, events: PointEvents, contributions: Floats, description: str
+) -> FisherInformation:
+    """Returns the sum of contributions, (event, parameter, parameter), and its uncertainty."""
+    uncertainty = np.sqrt((contributions**2).sum(axis=0))
+    return FisherInformation(
+        name, events.theta, contributions.sum(axis=0), uncertainty, description
+    )
+
+
+def _square(vectors: Floats) -> Floats:
+    """Returns the outer product of each vector with itself, (event, parameter, parameter)."""
+    return np.asarray(vectors[:, :, None] * vectors[:, None, :])

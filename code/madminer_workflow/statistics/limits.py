@@ -1,0 +1,218 @@
+"""Limits: the test statistic on a grid of parameter points, with and without the rate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from madminer_workflow.statistics import grid, teststatistic
+from madminer_workflow.statistics.interpolation import Minimum, minimum
+
+__all__ = ["Limit", "Scan", "Which", "combine", "rate_limit"]
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+Which = Literal["full", "kinematics"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What the limits of all methods have in common: the grid, the data, and the rate.
+
+    Attributes:
+        parameters: Names of the parameters.
+        axes: The grid values of each parameter.
+        theta_true: Parameter point of expected data, NaN for observed data, (parameter,).
+        luminosity_ipb: Integrated luminosity in inverse picobarn.
+        n_observed: Number of events, for expected limits the mean at the true point.
+        n_predicted: Predicted number of events at each grid point, (theta,).
+    """
+
+    parameters: tuple[str, ...]
+    axes: tuple[Floats, ...]
+    theta_true: Floats
+    luminosity_ipb: float
+    n_observed: float
+    n_predicted: Floats
+
+    @cached_property
+    def rate_term(self) -> Floats:
+        """The contribution of the rate to the test statistic, (theta,)."""
+        impossible = np.count_nonzero(~(self.n_predicted > 0.0))
+        if impossible:
+            log.warning(
+                "no positive cross section at %d of %d parameter points of the scan, which are"
+                " excluded: too few events, or outside of where morphing is valid",
+                impossible,
+                len(self.n_predicted),
+            )
+        return teststatistic.rate_term(self.n_observed, self.n_predicted)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The test statistic of one method on a grid of parameter points.
+
+    `q` is relative to its minimum over the region, which is sought between the grid points too.
+    Arrays over theta are in the order of `theta_grid`, the first parameter slowest.
+
+    Attributes:
+        name: Name of the method.
+        parameters: Names of the parameters.
+        axes: The grid values of each parameter.
+        theta_true: Parameter point of expected data, NaN for observed data, (parameter,).
+        luminosity_ipb: Integrated luminosity in inverse picobarn.
+        q_full: Test statistic with the rate, (theta,).
+        q_kinematics: Test statistic without the rate, (theta,).
+        q_full_raw: The same before the ratio was normalised; None for methods without a ratio.
+        q_kinematics_raw: The same before the ratio was normalised; None likewise.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    axes: tuple[Floats, ...] = field(repr=False)
+    theta_true: Floats
+    luminosity_ipb: float
+    q_full: Floats = field(repr=False)
+    q_kinematics: Floats = field(repr=False)
+    q_full_raw: Floats | None = field(default=None, repr=False)
+    q_kinematics_raw: Floats | None = field(default=None, repr=False)
+
+    @property
+    def theta_grid(self) -> Floats:
+        """The parameter points, (theta, parameter)."""
+        return grid.points(self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of grid values of each parameter."""
+        return grid.shape(self.axes)
+
+    @property
+    def p_full(self) -> Floats:
+        """p-values with the rate, (theta,)."""
+        return teststatistic.p_values(self.q_full, len(self.parameters))
+
+    @property
+    def p_kinematics(self) -> Floats:
+        """p-values without the rate, (theta,)."""
+        return teststatistic.p_values(self.q_kinematics, len(self.parameters))
+
+    @property
+    def best_fit_full(self) -> Floats:
+        """Where the test statistic with the rate is smallest, (parameter,)."""
+        return self.minimum_full.theta
+
+    @property
+    def best_fit_kinematics(self) -> Floats:
+        """Where the test statistic without the rate is smallest, NaN if constant, (parameter,)."""
+        return self.minimum_kinematics.theta
+
+    @cached_property
+    def minimum_full(self) -> Minimum:
+        """The minimum of the test statistic with the rate."""
+        return minimum(self.on_grid("full"), self.axes)
+
+    @cached_property
+    def minimum_kinematics(self) -> Minimum:
+        """The minimum of the test statistic without the rate."""
+        return minimum(self.on_grid("kinematics"), self.axes)
+
+    def minimum(self, which: Which) -> Minimum:
+        """Returns the minimum of the test statistic.
+
+        Args:
+            which: With the rate (full) or without.
+        """
+        return self.minimum_full if which == "full" else self.minimum_kinematics
+
+    def on_grid(self, which: Which) -> Floats:
+        """Returns the test statistic with one axis a parameter.
+
+        Args:
+            which: With the rate (full) or without.
+        """
+        q = self.q_full if which == "full" else self.q_kinematics
+        return q.reshape(self.shape)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Returns the limit as named arrays, which `from_arrays` takes back."""
+        arrays: dict[str, NDArray[Any]] = {
+            "name": np.array(self.name),
+            "parameters": np.array(self.parameters),
+            "theta_grid": self.theta_grid,
+            "theta_true": self.theta_true,
+            "luminosity_ipb": np.array(self.luminosity_ipb),
+            "q_full": self.q_full,
+            "q_kinematics": self.q_kinematics,
+            "p_full": self.p_full,
+            "p_kinematics": self.p_kinematics,
+        }
+        raw = {"q_full_raw": self.q_full_raw, "q_kinematics_raw": self.q_kinematics_raw}
+        return arrays | {name: q for name, q in raw.items() if q is not None}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Limit:
+        """Returns the limit of named arrays.
+
+        Args:
+            arrays: Arrays by name, as `arrays` gives them.
+        """
+        return cls(
+            name=str(arrays["name"]),
+            parameters=tuple(str(name) for name in arrays["parameters"]),
+            axes=tuple(np.unique(column) for column in arrays["theta_grid"].T),
+            theta_true=arrays["theta_true"],
+            luminosity_ipb=float(arrays["luminosity_ipb"]),
+            q_full=arrays["q_full"],
+            q_kinematics=arrays["q_kinematics"],
+            q_full_raw=arrays.get("q_full_raw"),
+            q_kinematics_raw=arrays.get("q_kinematics_raw"),
+        )
+
+
+def combine(
+    scan: Scan, name: str, log_likelihood: Floats, log_likelihood_raw: Floats | None = None
+) -> Limit:
+    """Returns the limit from a kinematic likelihood and the rate.
+
+    Args:
+        scan: The grid, the data, and the rate.
+        name: Name of the method.
+        log_likelihood: Kinematic log-likelihood of the data up to a constant, (theta,).
+        log_likelihood_raw: The same before it was normalised, if it was, (theta,).
+    """
+    raw = None if log_likelihood_raw is None else -2.0 * log_likelihood_raw
+    kinematics = -2.0 * log_likelihood
+    return Limit(
+        name=name,
+        parameters=scan.parameters,
+        axes=scan.axes,
+        theta_true=scan.theta_true,
+        luminosity_ipb=scan.luminosity_ipb,
+        q_full=_relative(kinematics + scan.rate_term, scan),
+        q_kinematics=_relative(kinematics, scan),
+        q_full_raw=None if raw is None else _relative(raw + scan.rate_term, scan),
+        q_kinematics_raw=None if raw is None else _relative(raw, scan),
+    )
+
+
+def rate_limit(scan: Scan) -> Limit:
+    """Returns the limit from the number of events alone; its kinematics excludes nothing.
+
+    Args:
+        scan: The grid, the data, and the rate.
+    """
+    return combine(scan, "rate", np.zeros(len(scan.n_predicted)))
+
+
+def _relative(q: Floats, scan: Scan) -> Floats:
+    """Returns the test statistic relative to its minimum, never negative."""
+    return q - minimum(q.reshape(grid.shape(scan.axes)), scan.axes).value
