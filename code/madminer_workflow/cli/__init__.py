@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -77,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The arguments of the command line; those of the process by default.
     """
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     _record(_KILLED)
     status = _status(arguments)
     _record(status)

@@ -1,0 +1,59 @@
+# Targets are listed by `make help`; all paths may have blanks.
+
+DATA_FILE = data/dummy_data.h5
+INPUT_FILE = workflow/input.yml
+OUTPUT_DIR = .workdir
+JOBS =
+PRESET = dy2
+EVENTS = 500000
+SEED = 1
+PORT = 5000
+
+# Recipes read them from the environment, where quotes and blanks are harmless.
+export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS PRESET EVENTS SEED PORT
+
+DEFAULT_DATA = data/dummy_data.h5
+PYTHON = .venv/bin/python
+SOURCES = code tests benchmarks
+
+.DELETE_ON_ERROR:
+.PHONY: help environment data yadage-run check test ui clean
+
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+environment: .venv/.requirements.lock ## Create the virtual environment
+
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run it all (DATA_FILE INPUT_FILE OUTPUT_DIR JOBS)
+	@$(PYTHON) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
+		--output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"}
+
+data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
+	@$(PYTHON) -m madminer_workflow generate --preset "$$PRESET" --events "$$EVENTS" \
+		--seed "$$SEED" --output "$$DATA_FILE"
+
+$(DEFAULT_DATA): | environment
+	@$(PYTHON) -m madminer_workflow generate --output $@
+
+check: .venv/.requirements-dev.lock ## Check format, style, types and shell scripts
+	$(PYTHON) -m black --check $(SOURCES)
+	$(PYTHON) -m ruff check $(SOURCES)
+	$(PYTHON) -m mypy
+	.venv/bin/shellcheck -x scripts/*.sh .ci/run
+
+test: .venv/.requirements-dev.lock ## Run all tests, the fast ones first
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto -m "not slow"
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto -m slow
+
+ui: environment ## Look at a run with MLflow (OUTPUT_DIR PORT)
+	@cd "$$OUTPUT_DIR" && ls mlflow.db >/dev/null && exec "$$OLDPWD/.venv/bin/mlflow" ui \
+		--port "$$PORT" --backend-store-uri "sqlite:///$$PWD/mlflow.db"
+
+clean: ## Remove what runs, tests and checks have made here (.venv stays)
+	@test ! -e .workdir/.madminer-workflow || rm -rf .workdir
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build
+	@rm -f $(DEFAULT_DATA)
+	@find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.%.lock: %.lock requirements.lock pyproject.toml scripts/environment.sh
+	@scripts/environment.sh $<

@@ -1,0 +1,53 @@
+"""Runs the whole workflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["run"]
+
+_PATH = click.Path(path_type=Path)
+_PROJECT = Path(__file__).resolve().parents[3]
+
+
+@click.command()
+@click.option("--data_file", type=_PATH, required=True, help="MadMiner event file.")
+@click.option("--input_file", type=_PATH, required=True, help="Input file.")
+@click.option("--output_dir", type=_PATH, required=True, help="Folder of the run.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Steps that run at the same time; by default one per core.",
+)
+@click.pass_context
+def run(
+    context: click.Context, data_file: Path, input_file: Path, output_dir: Path, jobs: int | None
+) -> None:
+    """Run the whole workflow, from an event file to limits."""
+    from madminer_workflow.configuration import load
+    from madminer_workflow.engine import launch
+    from madminer_workflow.events import read_header
+    from madminer_workflow.steps.report import table
+    from madminer_workflow.storage import read_json
+    from madminer_workflow.tracking import store
+
+    load(input_file, read_header(data_file))
+    paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
+    outcome = launch.run(
+        "workflow/workflow.yml",
+        {name: str(path.absolute()) for name, path in paths.items()},
+        output_dir,
+        jobs or launch.n_cores(),
+        toplevel=_PROJECT,
+        environment=store.environment,
+    )
+    if outcome.failed:
+        click.echo(f"error: {outcome.report()}", err=True)
+        context.exit(1)
+    products = output_dir / "plotting"
+    click.echo(table(read_json(products / "results.json")))
+    for name in ("results.json", "limits", "figures"):
+        click.echo(f"{name:14}{products / name}")
+    click.echo(f"{'tracking':14}make ui OUTPUT_DIR='{output_dir}'")
