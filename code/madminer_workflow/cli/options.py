@@ -1,0 +1,69 @@
+"""Values of options as MLflow hands them over.
+
+A number may be written 1e4, and "input", for which None is returned, stands for the value in the
+input file. The functions are types of click options.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from decimal import Decimal
+
+import click
+
+__all__ = ["number", "numbers", "word"]
+
+_INPUT = "input"
+
+
+def number(text: str) -> int | float | None:
+    """Returns a number, an integer if it is whole.
+
+    Args:
+        text: The value of the option.
+
+    Raises:
+        click.BadParameter: It is neither a number nor "input".
+
+    >>> number("1e4"), number("1e-3"), number("input")
+    (10000, 0.001, None)
+    """
+    return None if text == _INPUT else _number(text)
+
+
+def numbers(text: str) -> list[int | float] | None:
+    """Returns numbers with commas or blanks between them, with brackets or without.
+
+    Args:
+        text: The value of the option.
+
+    Raises:
+        click.BadParameter: It is neither numbers nor "input".
+
+    >>> numbers("64,64"), numbers("[64, 64]"), numbers("input")
+    ([64, 64], [64, 64], None)
+    """
+    if text == _INPUT:
+        return None
+    return [_number(part) for part in re.split(r"[,\s]+", text.strip("[] "))]
+
+
+def word(text: str) -> str | None:
+    """Returns a word.
+
+    Args:
+        text: The value of the option.
+
+    >>> word("tanh"), word("input")
+    ('tanh', None)
+    """
+    return None if text == _INPUT else text
+
+
+def _number(text: str) -> int | float:
+    """Returns a number, an integer if it is whole."""
+    with contextlib.suppress(ArithmeticError, ValueError):
+        value = Decimal(text)
+        return int(value) if value == int(value) else float(value)
+    raise click.BadParameter(f"{text}, expected a number or {_INPUT}")

@@ -1,0 +1,73 @@
+"""Trains one network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from madminer_workflow.cli.options import number, numbers, word
+
+if TYPE_CHECKING:
+    from madminer_workflow.estimators import EpochRecord, Fitted
+
+__all__ = ["train"]
+
+_INPUT = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--input_file", type=_INPUT, required=True, help="Input file.")
+@click.option("--train_folder", type=_INPUT, required=True, help="Samples of the method.")
+@click.option("--output_dir", type=_INPUT, required=True, help="Folder of the run.")
+@click.option("--member", type=click.IntRange(min=0), default=0, help="Number in the ensemble.")
+@click.option("--epochs", type=number, default="input", help="Largest number of epochs.")
+@click.option("--batch_size", type=number, default="input", help="Samples a step.")
+@click.option("--learning_rate", type=number, default="input", help="Learning rate at first.")
+@click.option("--alpha", type=number, default="input", help="Weight of the score.")
+@click.option("--hidden_layers", type=numbers, default="input", help="Units of each layer.")
+@click.option("--activation", type=word, default="input", help="Activation function.")
+@click.option("--seed", type=number, default="input", help="Base seed.")
+def train(
+    input_file: Path,
+    train_folder: Path,
+    output_dir: Path,
+    member: int,
+    seed: int | None,
+    **settings: object,
+) -> None:
+    """Train one estimator."""
+    from madminer_workflow.configuration import load_learner
+    from madminer_workflow.steps import train as step
+
+    overrides = {name: value for name, value in settings.items() if value is not None}
+    learner = load_learner(input_file, step.method_of(train_folder), overrides)
+    learner = learner if seed is None else replace(learner, seed=seed)
+    fitted, folder = step.train(learner, train_folder, member, output_dir, _show)
+    _track(fitted)
+    click.echo(folder)
+
+
+def _show(epoch: EpochRecord) -> None:
+    """Prints a line for an epoch."""
+    click.echo(
+        f"epoch {epoch.epoch}/{epoch.epochs}: training loss {epoch.train_loss:.5f}, "
+        f"validation loss {epoch.validation_loss:.5f}, {epoch.seconds:.1f} s"
+    )
+
+
+def _track(fitted: Fitted) -> None:
+    """Logs the settings and the course of the training."""
+    from madminer_workflow.tracking.log import log_step
+
+    description, history = fitted.model.description, fitted.history
+    names = ("train_loss", "validation_loss", "learning_rate", "gradient_norm")
+    log_step(
+        name=f"{description.method}_{description.member}",
+        params={"method": description.method, "estimator": description.estimator}
+        | {f"training.{name}": value for name, value in vars(description.training).items()},
+        metrics={"best_validation_loss": history.best_validation_loss},
+        history={name: getattr(history, name).tolist() for name in names},
+    )
