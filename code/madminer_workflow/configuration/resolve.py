@@ -177,10 +177,12 @@ def _training(name: str, document: Document) -> Training:
     """Returns the settings of the training of one method."""
     common = _section(document, "training")
     settings = common | document.get(name, {}).get("training", {})
-    first, last = settings["learning_rate"], settings["final_learning_rate"]
+    first = settings["learning_rate"]
+    divisor = subschema("training", "final_learning_rate")["x-default-divisor"]
+    last = settings.get("final_learning_rate", first / divisor)
     if last > first:
         raise InputError(
-            f"training.final_learning_rate: {last:g} for {name}, expected <= learning_rate {first:g}"
+            f"training.final_learning_rate: {last:g} ({name}), expected <= learning_rate, {first:g}"
         )
     return Training(
         hidden_layers=tuple(int(units) for units in settings["hidden_layers"]),

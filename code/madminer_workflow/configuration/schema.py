@@ -1,8 +1,8 @@
 """The packaged schema of the input file: what is allowed, and the defaults.
 
 Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own: `x-unit`;
-`x-default`, a default in words because it depends on the event file, and `x-default-by-number`,
-its values; `x-methods` and `x-sampling-methods`, who alone uses a key; `x-single-point`, the
+`x-default`, a default in words because it depends on other things, and `x-default-by-number` and
+`x-default-divisor`, its values; `x-methods` and `x-sampling-methods`, who alone uses a key; `x-single-point`, the
 methods for which a key must give one parameter point.
 """
 
@@ -24,6 +24,7 @@ __all__ = [
     "default_for",
     "defaults",
     "nearest",
+    "resolved",
     "schema",
     "shown",
     "subschema",
@@ -42,6 +43,17 @@ def schema() -> dict[str, Any]:
     return dict(json.loads(text))
 
 
+def resolved(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a schema with its reference replaced by what it refers to.
+
+    Args:
+        rule: Part of the schema.
+    """
+    own = {key: value for key, value in rule.items() if key != "$ref"}
+    target = rule.get("$ref", "").removeprefix("#/$defs/")
+    return {**schema()["$defs"].get(target, {}), **own}
+
+
 def subschema(*keys: str) -> dict[str, Any]:
     """Returns the schema of one key, its reference resolved.
 
@@ -53,7 +65,7 @@ def subschema(*keys: str) -> dict[str, Any]:
     """
     found = schema()
     for key in keys:
-        found = _resolved(found["properties"][key])
+        found = resolved(found["properties"][key])
     return found
 
 
@@ -71,7 +83,7 @@ def uses(method: str, rule: Mapping[str, Any]) -> bool:
 
 
 def defaults(*keys: str) -> dict[str, Any]:
-    """Returns the defaults of the keys below one key; those that depend on the event file miss.
+    """Returns the defaults of the keys below one key; those in words are missing.
 
     Args:
         keys: The way to the key; none for the whole file.
@@ -123,7 +135,7 @@ def allowed(rule: Mapping[str, Any]) -> str:
     if "enum" in rule:
         return "one of " + ", ".join(rule["enum"])
     if "$ref" in rule:
-        return allowed(_resolved(rule))
+        return allowed(resolved(rule))
     types = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
     return " or ".join(_WORDS[name](rule) for name in types)
 
@@ -178,12 +190,6 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
-def _resolved(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a schema with its reference replaced by what it refers to."""
-    target = rule.get("$ref", "").removeprefix("#/$defs/")
-    return {**schema()["$defs"].get(target, {}), **rule}
-
-
 @functools.cache
 def _validator() -> Any:
     """Returns the validator."""
@@ -208,7 +214,7 @@ def _message(error: Any) -> str:
     if error.validator == "required":
         key = next(key for key in rule["required"] if key not in value)
         return (
-            f"{_joined(path, key)}: missing, expected {allowed(_resolved(rule['properties'][key]))}"
+            f"{_joined(path, key)}: missing, expected {allowed(resolved(rule['properties'][key]))}"
         )
     if error.validator == "enum" and isinstance(value, str):
         return f"{path}: {shown(value)}, {nearest(value, rule['enum'])}"
