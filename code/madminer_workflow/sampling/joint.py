@@ -27,7 +27,7 @@ def joint_ratio(weights: Floats, totals: Floats, numerator: Floats, references: 
     """
     density = np.maximum((weights * numerator).sum(axis=1), 0) / (totals * numerator).sum(axis=1)
     parts = np.maximum(weights @ references.T, 0) / (totals @ references.T)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.where(density > 0, density / parts.mean(axis=1), 0.0))
 
 
