@@ -1,9 +1,9 @@
 """The packaged schema of the input file: what is allowed, and the defaults.
 
 Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own: `x-unit`;
-`x-default`, a default in words because it depends on other things, and `x-default-by-number` and
-`x-default-divisor`, its values; `x-methods` and `x-sampling-methods`, who alone uses a key; `x-single-point`, the
-methods for which a key must give one parameter point.
+`x-default`, a default in words because it depends on other things, with `x-default-by-number` and
+`x-default-divisor` for its values; `x-methods` and `x-sampling-methods`, who alone uses a key;
+`x-single-point`, the methods for which a key must give one parameter point.
 """
 
 from __future__ import annotations
