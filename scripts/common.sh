@@ -139,8 +139,9 @@ track() {
     allowed=$(overrides "$entry")
     set -f
     for pair in $mlflow_args; do
+        case $pair in *=*) key=${pair%%=*} ;; *) key='' ;; esac
         case " $allowed" in
-        *" ${pair%%=*} "*) ;;
+        *" $key "*) ;;
         *) fail "option --mlflow_args: '$pair' is not KEY=VALUE with KEY one of: $allowed" ;;
         esac
         set -- "$@" -P "$pair"

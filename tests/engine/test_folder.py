@@ -1,0 +1,88 @@
+import multiprocessing
+from pathlib import Path
+
+import pytest
+
+from madminer_workflow.engine.folder import MARKER, check_path, claimed
+from madminer_workflow.errors import InputError
+
+STAGES = ("sampling", "members")
+
+
+def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "new folder"
+    with claimed(folder, STAGES):
+        assert [path.name for path in folder.iterdir()] == [MARKER]
+
+
+def test_only_what_a_run_has_made_for_the_stages_is_removed(tmp_path: Path) -> None:
+    with claimed(tmp_path, STAGES):
+        for name in ("sampling", "members_0", "members_12", "_yadage"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "result").touch()
+    for name in ("sampling_of_mine", "members_x", "mlruns"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").touch()
+    (tmp_path / "members").symlink_to(tmp_path / "elsewhere")
+    with claimed(tmp_path, STAGES):
+        left = {path.name for path in tmp_path.iterdir()}
+    assert left == {MARKER, "sampling_of_mine", "members_x", "mlruns", "elsewhere"}
+    assert (tmp_path / "elsewhere" / "kept").exists()
+
+
+def test_a_folder_with_results_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sampling").mkdir()
+    (tmp_path / "sampling" / "result").touch()
+    with (
+        pytest.raises(InputError, match=r"has a 'sampling' that no run has made"),
+        claimed(tmp_path, STAGES),
+    ):
+        pass
+    assert (tmp_path / "sampling" / "result").exists()
+    assert not (tmp_path / MARKER).exists()
+
+
+def test_a_folder_of_somebody_else_without_results_is_used(tmp_path: Path) -> None:
+    (tmp_path / "notes").touch()
+    with claimed(tmp_path, STAGES):
+        assert {path.name for path in tmp_path.iterdir()} == {"notes", MARKER}
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be used"), claimed(tmp_path / "file", STAGES):
+        pass
+
+
+def test_errors_inside_are_not_taken_for_those_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), claimed(tmp_path, STAGES):
+        (tmp_path / "missing").read_text()
+
+
+def claim(folder: Path) -> str:
+    try:
+        with claimed(folder, STAGES):
+            return "claimed"
+    except InputError as error:
+        return str(error)
+
+
+def test_two_runs_in_one_folder(tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        with claimed(tmp_path, STAGES):
+            (tmp_path / "sampling").mkdir()
+            assert pool.apply(claim, [tmp_path]) == (f"output_dir: another run is using {tmp_path}")
+            assert (tmp_path / "sampling").exists()
+        assert pool.apply(claim, [tmp_path]) == "claimed"
+
+
+@pytest.mark.parametrize("character", list('"$`\\{}:?#%\n\t'))
+def test_characters_that_do_not_travel(character: str) -> None:
+    with pytest.raises(InputError, match="data_file") as caught:
+        check_path("data_file", f"/data/a{character}b")
+    assert "\n" not in str(caught.value)
+
+
+def test_characters_that_travel() -> None:
+    check_path("data_file", "/data/a b/é'(1);&|<>*[!]~^=+,@.h5")

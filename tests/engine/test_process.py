@@ -1,0 +1,100 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from madminer_workflow.engine import process
+
+
+def run(command: str, folder: Path) -> process.Finished:
+    return process.run(command, folder=folder, environment=os.environ, log=folder / "log")
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def pid_in(path: Path) -> int:
+    eventually(lambda: path.exists() and path.read_text().endswith("\n"))
+    return int(path.read_text())
+
+
+def test_output_goes_to_the_log_line_by_line_with_the_time(tmp_path: Path) -> None:
+    finished = run("pwd; echo a; echo b >&2; printf 'c\\rd'; exit 3", tmp_path)
+    assert finished == process.Finished(3, (str(tmp_path), "a", "b", "c", "d"))
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", line) for line in lines[1:]] == [
+        *finished.last_lines,
+        "ended with status 3",
+    ]
+    assert lines[0].endswith("$ pwd; echo a; echo b >&2; printf 'c\\rd'; exit 3")
+
+
+def test_only_the_last_lines_are_kept(tmp_path: Path) -> None:
+    finished = run("seq 100; echo", tmp_path)
+    assert finished.status == 0
+    assert finished.last_lines == tuple(str(number) for number in range(94, 101))
+    assert len((tmp_path / "log").read_text().splitlines()) == 103
+
+
+def test_the_log_grows_while_the_command_runs(tmp_path: Path) -> None:
+    def look() -> None:
+        eventually(lambda: "here\n" in (tmp_path / "log").read_text())
+        (tmp_path / "seen").touch()
+
+    (tmp_path / "log").touch()
+    thread = threading.Thread(target=look)
+    thread.start()
+    assert run("echo here; while [ ! -e seen ]; do sleep 0.02; done", tmp_path).status == 0
+    thread.join()
+
+
+def test_bytes_that_are_not_text(tmp_path: Path) -> None:
+    assert run("printf 'a\\377b'", tmp_path).last_lines == ("a\N{REPLACEMENT CHARACTER}b",)
+
+
+def test_a_signal_becomes_a_status(tmp_path: Path) -> None:
+    assert run("kill -9 $$", tmp_path).status == 128 + signal.SIGKILL
+
+
+def test_kill_all_kills_grandchildren(tmp_path: Path) -> None:
+    found: list[process.Finished] = []
+    command = "sh -c 'sh -c \"echo \\$\\$ >pid; sleep 60\"; true'; true"
+    thread = threading.Thread(target=lambda: found.append(run(command, tmp_path)))
+    thread.start()
+    pid = pid_in(tmp_path / "pid")
+    process.kill_all()
+    thread.join()
+    assert found[0].status == 128 + signal.SIGKILL
+    eventually(lambda: not alive(pid))
+
+
+def test_nothing_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
+    program = f"""
+import os, pathlib
+from madminer_workflow.engine import process
+folder = pathlib.Path({str(tmp_path)!r})
+command = "sh -c 'echo $$ >pid; while :; do sleep 0.05; done'; true"
+process.run(command, folder=folder, environment=os.environ, log=folder / "log")
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    pid = pid_in(tmp_path / "pid")
+    os.killpg(parent.pid, signal.SIGKILL)
+    assert parent.wait() == -signal.SIGKILL
+    eventually(lambda: not alive(pid))

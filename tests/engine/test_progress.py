@@ -1,0 +1,45 @@
+import io
+from pathlib import Path
+
+from madminer_workflow.engine.graph import State, Step
+from madminer_workflow.engine.progress import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def steps(*states: State) -> list[Step]:
+    return [
+        Step(f"training m_{number}", state, Path(f"members_{number}"))
+        for number, state in enumerate(states)
+    ]
+
+
+def test_one_line_for_each_change() -> None:
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.show(steps(State.RUNNING), complete=False)
+    progress.show(steps(State.RUNNING, State.WAITING), complete=True)
+    progress.show(steps(State.DONE, State.RUNNING), complete=True)
+    progress.show(steps(State.DONE, State.RUNNING), complete=True)
+    progress.show(steps(State.DONE, State.FAILED), complete=True)
+    assert stream.getvalue().splitlines() == [
+        "[0:00] 0 of 1+ done | training m_0 started",
+        "[0:00] 1 of 2 done | training m_0 done after 0:00",
+        "[0:00] 1 of 2 done | training m_1 started",
+        "[0:00] 1 of 2 done, 1 failed | training m_1 failed after 0:00",
+    ]
+
+
+def test_a_terminal_has_a_last_line_that_lives() -> None:
+    stream = Terminal()
+    progress = Progress(stream)
+    progress.show(steps(State.RUNNING, State.RUNNING, State.WAITING), complete=True)
+    lines = stream.getvalue().replace("\r\033[K", "").splitlines()
+    assert lines[-1] == "[0:00] 0 of 3 done | running: training m_0, training m_1"
+    assert stream.getvalue().endswith(lines[-1])
+    before = len(stream.getvalue())
+    progress.show(steps(State.DONE, State.RUNNING, State.WAITING), complete=True)
+    assert stream.getvalue()[before:].startswith("\r\033[K[0:00] 1 of 3 done | training m_0 done")

@@ -1,0 +1,107 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# Stands for an interpreter: answers the questions of the script, and records what it is told.
+PYTHON = """#!/bin/sh
+case "$*" in
+*"-c import sys"*) [ "${TOO_OLD-}" != yes ] ;;
+*"-c import ensurepip"*) [ "${HAS_VENV-}" = yes ] ;;
+*--version*) echo "Python 3.9.2"; [ "${2-}" != pip ] || [ "${HAS_PIP-}" = yes ] ;;
+*"-m venv"*)
+    echo "$*" >>record
+    mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+*install*)
+    echo "${0##*/} $*" >>record
+    case "$*" in *"${FAILS_ON-nothing}"*) exit 1 ;; esac ;;
+esac
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "a project"
+    (folder / "scripts").mkdir(parents=True)
+    shutil.copy(ROOT / "scripts" / "environment.sh", folder / "scripts")
+    programs = {"python": PYTHON, "id": "#!/bin/sh\necho 1000\n", "sudo": "#!/bin/sh\nexit 1\n"}
+    (tmp_path / "bin").mkdir()
+    for name, text in programs.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    return folder
+
+
+def make(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    programs = project.parent / "bin"
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHON": "python", **variables}
+    return subprocess.run(
+        [project / "scripts" / "environment.sh", "requirements.lock"],
+        cwd="/",
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def stamps(project: Path) -> set[str]:
+    return {path.name for path in (project / ".venv").glob(".requirements*")}
+
+
+@pytest.mark.parametrize(
+    ("variables", "option"),
+    [({"HAS_VENV": "yes", "HAS_PIP": "yes"}, "--clear"), ({"HAS_PIP": "yes"}, "--without-pip")],
+)
+def test_ways_to_make_an_environment(project: Path, variables: dict[str, str], option: str) -> None:
+    done = make(project, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    created, packages, own = (project / "record").read_text().splitlines()
+    assert option in created
+    assert packages.endswith("-r requirements.lock")
+    assert own.endswith("--no-deps --no-build-isolation --editable .")
+    assert stamps(project) == {".requirements.lock"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"TOO_OLD": "yes"}, "Python 3.9.2 is too old: 3.11 or newer is needed"),
+        ({"PYTHON": "python-none"}, "python-none not found: Python 3.11 or newer is needed"),
+        ({}, "'apt-get install python3-venv' mends that"),
+    ],
+)
+def test_what_cannot_be_made_is_said_in_one_line(
+    project: Path, variables: dict[str, str], message: str
+) -> None:
+    done = make(project, **variables)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_interrupted_installation_is_taken_up_again(project: Path) -> None:
+    variables = {"HAS_VENV": "yes", "HAS_PIP": "yes"}
+    assert make(project, **variables).returncode == 0
+    assert make(project, FAILS_ON="--editable", **variables).returncode == 1
+    assert stamps(project) == set()
+    assert make(project, **variables).returncode == 0
+    assert stamps(project) == {".requirements.lock"}
+    made = [line for line in (project / "record").read_text().splitlines() if "-m venv" in line]
+    assert len(made) == 1
+
+
+def test_make_lists_its_targets() -> None:
+    texts = [
+        subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+        for words in ([], ["help"])
+    ]
+    assert texts[0].stdout == texts[1].stdout
+    lines = texts[0].stdout.splitlines()
+    targets = [line.split()[0] for line in lines]
+    assert targets[:3] == ["help", "environment", "yadage-run"]
+    assert {"data", "check", "test", "ui", "clean"} <= set(targets)
+    assert max(map(len, lines)) <= 100

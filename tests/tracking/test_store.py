@@ -1,0 +1,67 @@
+import contextlib
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from madminer_workflow.errors import InputError
+from madminer_workflow.tracking import store
+
+
+def make_store(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("CREATE TABLE experiments (name TEXT)")
+        database.executemany(
+            "INSERT INTO experiments VALUES (?)", [(name,) for name in store.EXPERIMENTS]
+        )
+
+
+@pytest.fixture(autouse=True)
+def _no_uri(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+def test_a_complete_store_is_used_as_it_is(tmp_path: Path) -> None:
+    make_store(tmp_path / "mlflow.db")
+    assert store.environment(tmp_path) == {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+
+
+def test_the_store_of_the_user_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_store(tmp_path / "mine.db")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
+    uri = f"sqlite:///{tmp_path}/mine.db"
+    assert store.environment(tmp_path / "out") == {"MLFLOW_TRACKING_URI": uri}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("text " * 500, "not a database"), (None, "open")]
+)
+def test_a_store_that_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, message: str
+) -> None:
+    path = tmp_path / ("file.db" if content else "missing/file.db")
+    if content:
+        path.write_text(content)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+    with pytest.raises(InputError, match=f"MLFLOW_TRACKING_URI: .*{message}"):
+        store.environment(tmp_path)
+
+
+def test_experiments_are_those_of_the_scripts() -> None:
+    script = (Path(__file__).parents[2] / "scripts" / "common.sh").read_text()
+    assert '--experiment-name "madminer-$entry"' in script
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of MLflow and its many packages
+def test_a_new_store_has_all_experiments(tmp_path: Path) -> None:
+    variables = store.environment(tmp_path)
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(variables["MLFLOW_TRACKING_URI"])
+    for name in store.EXPERIMENTS:
+        experiment = client.get_experiment_by_name(name)
+        assert experiment.artifact_location == str(tmp_path / "mlruns" / name)
+    assert store.environment(tmp_path) == variables
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db"}

@@ -1,0 +1,30 @@
+"""A project with the real specification and scripts, whose programs are stand-ins."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project, in a folder with a blank in its name, beside two input files."""
+    folder = tmp_path / "the project"
+    programs = folder / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("workflow", "scripts"):
+        shutil.copytree(ROOT / name, folder / name)
+    shutil.copy(ROOT / "MLproject", folder)
+    stand_in = Path(__file__).parent / "stand_in.py"
+    for name in ("python", "mlflow"):
+        call = f'exec "{sys.executable}" -IS "{stand_in}" {name} "$@"'
+        (programs / name).write_text(f"#!/bin/sh\n{call}\n")
+        (programs / name).chmod(0o755)
+    (tmp_path / "my events.h5").write_text("events\n")
+    (tmp_path / "my input.yml").write_text("input\n")
+    return folder
