@@ -1,0 +1,236 @@
+"""The gathering of all members: ensembles, baselines, the truth where it is known, and limits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from madminer_workflow.configuration.model import Configuration, Limits
+from madminer_workflow.errors import InputError
+from madminer_workflow.events import Events
+from madminer_workflow.processes import exact_likelihood
+from madminer_workflow.statistics import (
+    FisherInformation,
+    Limit,
+    Scan,
+    combine,
+    fisher,
+    grid,
+    histograms,
+    rate_limit,
+)
+from madminer_workflow.steps.evaluate import evaluate, point_events
+from madminer_workflow.steps.evaluation import Evaluation
+from madminer_workflow.storage import read_json
+
+__all__ = ["Combination", "Member", "combine_members", "read_members"]
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One evaluated network.
+
+    Attributes:
+        folder: The folder of its result.
+        evaluation: What it says about expected data.
+        model: The description of the model.
+        history: The course of its training.
+    """
+
+    folder: Path
+    evaluation: Evaluation
+    model: Mapping[str, Any]
+    history: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Combination:
+    """The limits of all methods and what belongs to them.
+
+    Attributes:
+        configuration: The configuration, with the luminosity of the evaluations.
+        scan: The grid, the data, and the rate.
+        limits: The limits by name: methods, then `histogram` and `rate`.
+        exact: The limit from the exact likelihood; None where it is not known.
+        evaluations: The evaluation of each method, of the ensemble if it has several members.
+        members: The members of each method.
+        fisher: Fisher informations.
+    """
+
+    configuration: Configuration
+    scan: Scan
+    limits: Mapping[str, Limit]
+    exact: Limit | None
+    evaluations: Mapping[str, Evaluation]
+    members: Mapping[str, Sequence[Member]]
+    fisher: Sequence[FisherInformation]
+
+
+def read_members(folders: Sequence[Path]) -> list[Member]:
+    """Reads the results of members.
+
+    Args:
+        folders: The folders of the results.
+
+    Raises:
+        InputError: A folder holds no result, or two hold that of the same member.
+    """
+    members = [
+        Member(
+            folder=folder,
+            evaluation=Evaluation.load(folder),
+            model=read_json(folder / "model" / "model.json"),
+            history=read_json(folder / "model" / "history.json"),
+        )
+        for folder in folders
+    ]
+    seen: dict[tuple[str, int], Path] = {}
+    for member in members:
+        key = (member.evaluation.method, int(member.model["member"]))
+        if key in seen:
+            raise InputError(f"{member.folder}: the same member {key} as {seen[key]}")
+        seen[key] = member.folder
+    return members
+
+
+def combine_members(
+    configuration: Configuration, events: Events, members: Sequence[Member]
+) -> Combination:
+    """Turns the evaluations of all members into limits, and adds the baselines.
+
+    Args:
+        configuration: The configuration.
+        events: All events of the file.
+        members: The members in any order.
+
+    Raises:
+        InputError: Members were evaluated for another grid or other data.
+    """
+    configuration = _evaluated(configuration, members)
+    by_method = _by_method(configuration, members)
+    evaluations = {
+        name: _ensemble(configuration, events, group) for name, group in by_method.items()
+    }
+    scan = _scan(configuration, events)
+    limits = {
+        name: combine(scan, name, evaluation.log_likelihood, evaluation.log_likelihood_raw)
+        for name, evaluation in evaluations.items()
+    }
+    limits |= {"histogram": _histogram(configuration, events, scan), "rate": rate_limit(scan)}
+    return Combination(
+        configuration=configuration,
+        scan=scan,
+        limits=limits,
+        exact=_exact(events, scan),
+        evaluations=evaluations,
+        members=by_method,
+        fisher=_fisher(configuration, events, evaluations),
+    )
+
+
+def _evaluated(configuration: Configuration, members: Sequence[Member]) -> Configuration:
+    """Returns the configuration with the luminosity for which the members were evaluated."""
+    wanted = configuration.limits
+    for member in members:
+        limits = member.evaluation.limits
+        wanted = replace(wanted, luminosity_ipb=members[0].evaluation.limits.luminosity_ipb)
+        if _data(limits) != _data(wanted):
+            raise InputError(
+                f"{member.folder}: evaluated for {_data(limits)}, expected {_data(wanted)}"
+            )
+    return replace(configuration, limits=wanted)
+
+
+def _data(limits: Limits) -> dict[str, Any]:
+    """Returns grid and data, which members must agree on."""
+    return {name: value for name, value in vars(limits).items() if name != "include_xsec"}
+
+
+def _by_method(
+    configuration: Configuration, members: Sequence[Member]
+) -> dict[str, Sequence[Member]]:
+    """Returns the members of each method, methods in the order of the configuration."""
+    found = {}
+    for method in configuration.methods:
+        group = [member for member in members if member.evaluation.method == method.name]
+        if group:
+            found[method.name] = sorted(group, key=lambda member: int(member.model["member"]))
+        else:
+            log.warning("%s: no result was given, so it has no limit", method.name)
+    return found
+
+
+def _ensemble(
+    configuration: Configuration, events: Events, members: Sequence[Member]
+) -> Evaluation:
+    """Returns the evaluation of one member, or of the average of several."""
+    if len(members) == 1:
+        return members[0].evaluation
+    from madminer_workflow.estimators import Ensemble, load
+
+    models = [load(member.folder / "model") for member in members]
+    return evaluate(configuration, Ensemble(models), events)
+
+
+def _scan(configuration: Configuration, events: Events) -> Scan:
+    """Returns grid, data and rate; cross sections are those of all events of the file."""
+    limits = configuration.limits
+    axes = grid.axes(limits.region, limits.resolutions)
+    true = limits.luminosity_ipb * events.cross_sections([limits.theta_true])
+    return Scan(
+        parameters=events.header.parameter_names,
+        axes=axes,
+        theta_true=np.array(limits.theta_true),
+        luminosity_ipb=limits.luminosity_ipb,
+        n_observed=float(true[0]),
+        n_predicted=limits.luminosity_ipb * events.cross_sections(grid.points(axes)),
+    )
+
+
+def _histogram(configuration: Configuration, events: Events, scan: Scan) -> Limit:
+    """Returns the limit from a histogram of observables, which needs no training."""
+    settings, header = configuration.histogram, events.header
+    columns = [header.observables.index(name) for name in settings.observables]
+    values = events.x[:, columns]
+    templates = histograms.templates(values, events.weights, (settings.bins,) * len(columns))
+    weights_true = events.weights_at([scan.theta_true])[:, 0]
+    data = histograms.Data(values, weights_true, scan.n_observed)
+    morphing = header.weights(grid.points(scan.axes))
+    return combine(scan, "histogram", templates.log_likelihood(morphing, data))
+
+
+def _exact(events: Events, scan: Scan) -> Limit | None:
+    """Returns the limit from the exact likelihood of the process, where it is known."""
+    likelihood = exact_likelihood(events.header.process)
+    if likelihood is None:
+        return None
+    thetas = grid.points(scan.axes)
+    expected = likelihood.asimov_q(thetas, scan.theta_true, scan.luminosity_ipb)
+    predicted = scan.luminosity_ipb * likelihood.cross_sections(thetas)
+    truth = replace(scan, n_observed=expected.n_expected, n_predicted=predicted)
+    return combine(truth, "exact", -0.5 * expected.q_kinematics)
+
+
+def _fisher(
+    configuration: Configuration, events: Events, evaluations: Mapping[str, Evaluation]
+) -> list[FisherInformation]:
+    """Returns the Fisher informations of the events, of a histogram and of the scores."""
+    settings = configuration.fisher
+    if not settings.enabled:
+        return []
+    theta = np.array(settings.theta_true)
+    at_theta = point_events(theta, configuration.limits.luminosity_ipb, events)
+    values = events.x[:, events.header.observables.index(settings.observable)]
+    bins = fisher.bin_numbers(values, settings.bins, settings.range)
+    learned = [e.fisher for e in evaluations.values() if e.fisher is not None]
+    return [*fisher.joint(at_theta), fisher.histogram("histogram", at_theta, bins), *learned]

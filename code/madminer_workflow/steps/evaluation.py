@@ -1,0 +1,105 @@
+"""What the evaluation of one model says, as a record that is written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from madminer_workflow.configuration.model import Limits
+from madminer_workflow.errors import InputError
+from madminer_workflow.statistics import FisherInformation
+from madminer_workflow.storage import read_json, read_npz, write_json, write_npz
+
+__all__ = ["Evaluation"]
+
+Floats = NDArray[np.float64]
+
+_ARRAYS = ("log_likelihood", "log_likelihood_raw", "log_normalisation", "joint", "learned")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one model says about expected data.
+
+    Attributes:
+        method: Name of the method.
+        limits: The grid and the data for which it was evaluated.
+        n_events: Number of held-out events that stand for the data.
+        n_expected: Number of events that they stand for.
+        log_likelihood: Kinematic log-likelihood up to a constant, normalised if the model gives
+            ratios, (theta,).
+        log_likelihood_raw: The same before it was normalised; None for scores, (theta,).
+        log_normalisation: log E_ref[r], zero for the true ratio; None for scores, (theta,).
+        joint: Joint log ratio, (pair,), or joint score, (pair, parameter), of held-out events.
+        learned: What the model estimates for them, the same shape.
+        fisher: Fisher information from the score; None for ratios or if it is not wanted.
+    """
+
+    method: str
+    limits: Limits
+    n_events: int
+    n_expected: float
+    log_likelihood: Floats
+    log_likelihood_raw: Floats | None
+    log_normalisation: Floats | None
+    joint: Floats
+    learned: Floats
+    fisher: FisherInformation | None
+
+    @property
+    def largest_offset(self) -> float:
+        """Largest |log E_ref[r]| over the grid, how much the normalisation changed log r."""
+        offsets = np.zeros(1) if self.log_normalisation is None else self.log_normalisation
+        return float(np.abs(offsets).max(initial=0.0, where=np.isfinite(offsets)))
+
+    def save(self, folder: Path) -> None:
+        """Writes the evaluation.
+
+        Args:
+            folder: The folder to write into.
+        """
+        record = {name: value for name, value in vars(self).items() if name not in _ARRAYS}
+        arrays = {name: vars(self)[name] for name in _ARRAYS if vars(self)[name] is not None}
+        write_npz(folder / "result.npz", **arrays)
+        write_json(folder / "result.json", record)
+
+    @classmethod
+    def load(cls, folder: Path) -> Evaluation:
+        """Reads what `save` wrote.
+
+        Args:
+            folder: The folder.
+
+        Raises:
+            InputError: A file is missing, damaged, or does not hold an evaluation.
+        """
+        record, arrays = read_json(folder / "result.json"), read_npz(folder / "result.npz")
+        try:
+            special: dict[str, Any] = {name: arrays.get(name) for name in _ARRAYS}
+            special["limits"] = _limits(record["limits"])
+            special["fisher"] = record["fisher"] and _information(record["fisher"])
+            return cls(**{**record, **special})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(f"{folder}: not the result of an evaluation ({error})") from error
+
+
+def _limits(record: Mapping[str, Any]) -> Limits:
+    """Returns the limits of a JSON record, whose lists become tuples."""
+    values = {key: _tuples(value) for key, value in record.items()}
+    return Limits(**values)
+
+
+def _tuples(value: Any) -> Any:
+    """Returns the value with tuples in place of lists."""
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _information(record: Mapping[str, Any]) -> FisherInformation:
+    """Returns the Fisher information of a JSON record."""
+    arrays = ("theta", "matrix", "uncertainty")
+    return FisherInformation(**{**record, **{name: np.array(record[name]) for name in arrays}})

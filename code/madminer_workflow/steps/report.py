@@ -1,0 +1,63 @@
+"""The results as a short table for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["table"]
+
+
+def table(results: Mapping[str, Any]) -> str:
+    """Returns the limits of all methods as a table of at most 80 columns.
+
+    Args:
+        results: The content of results.json.
+    """
+    parameters = results["parameters"]
+    size = {1: "length", 2: "area"}.get(len(parameters), "volume")
+    kinds = [("full", "kinematics and rate"), ("kinematics", "kinematics only")]
+    shown = [(kind, words) for kind, words in kinds if kind in results["shown"]]
+    theta = ", ".join(f"{name} = {value:g}" for name, value in results["theta_true"].items())
+    lines = [
+        f"Expected limits for {theta}, {results['luminosity_ipb']:g} /pb, "
+        f"{results['n_expected']:.5g} events",
+    ]
+    for kind, words in shown:
+        rows = [
+            [name, *_row(limit[kind], parameters)]
+            for name, limit in results["limits"].items()
+            if kind == "full" or name != "rate"
+        ]
+        lines += [
+            "",
+            f"{words}:",
+            *_aligned([["method", "best fit", f"68 % {size}", "95 %"], *rows]),
+        ]
+    return "\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 79) or [""])
+
+
+def _row(limit: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
+    """Returns the cells of one method."""
+    best = ", ".join(f"{limit['best_fit'][name]:.2f}" for name in parameters)
+    return [best, *(_size(limit["regions"][level]) for level in ("68", "95"))]
+
+
+def _size(region: Mapping[str, Any]) -> str:
+    """Returns the size of a region, or its intervals for one parameter."""
+    if region["intervals"] is not None:
+        text = " and ".join(f"[{low:.3g}, {high:.3g}]" for low, high in region["intervals"])
+    else:
+        text = f"{region['size']:.3g}"
+    return text + (" *" if region["touches_border"] else "")
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the rows with columns of equal width."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

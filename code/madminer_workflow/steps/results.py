@@ -1,0 +1,123 @@
+"""The content of results.json: every number that a reader of the limits may want."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from madminer_workflow.events import Events
+from madminer_workflow.statistics import (
+    P_68,
+    P_95,
+    FisherInformation,
+    Limit,
+    iou,
+    region,
+    threshold,
+)
+from madminer_workflow.steps.combine import Combination, Member
+
+__all__ = ["results"]
+
+_LEVELS = {"68": P_68, "95": P_95}
+
+
+def results(combination: Combination, events: Events) -> dict[str, Any]:
+    """Returns the record of all results.
+
+    Args:
+        combination: The limits of all methods and what belongs to them.
+        events: All events of the file.
+    """
+    configuration, scan, header = combination.configuration, combination.scan, events.header
+    names = header.parameter_names
+    shown = {True: "full", False: "kinematics"}
+    return {
+        "parameters": names,
+        "theta_true": _named(names, scan.theta_true),
+        "luminosity_ipb": scan.luminosity_ipb,
+        "n_expected": scan.n_observed,
+        "seed": configuration.seed,
+        "shown": [shown[rate] for rate in configuration.limits.include_xsec],
+        "events": {"total": len(events), **asdict(configuration.splits)},
+        "cross_sections_pb": {
+            "theta_true": scan.n_observed / scan.luminosity_ipb,
+            **dict(zip(header.benchmark_names, _benchmarks(events), strict=True)),
+        },
+        "limits": {
+            name: _limit(limit, combination.exact) | _method(combination, name)
+            for name, limit in _all(combination).items()
+        },
+        "fisher_information": {f.name: _fisher(f) for f in combination.fisher},
+    }
+
+
+def _all(combination: Combination) -> dict[str, Limit]:
+    """Returns all limits, the exact one last."""
+    exact = {} if combination.exact is None else {"exact": combination.exact}
+    return {**combination.limits, **exact}
+
+
+def _named(names: Sequence[str], theta: ArrayLike) -> dict[str, float]:
+    """Returns a parameter point by the names of the parameters."""
+    return dict(zip(names, np.asarray(theta, float).tolist(), strict=True))
+
+
+def _benchmarks(events: Events) -> list[float]:
+    """Returns the cross section at each benchmark in pb."""
+    return list(events.cross_sections(events.header.benchmark_values).tolist())
+
+
+def _limit(limit: Limit, exact: Limit | None) -> dict[str, Any]:
+    """Returns best fit and regions, with the rate and without."""
+    record: dict[str, Any] = {}
+    for which in ("full", "kinematics"):
+        q, minimum = limit.on_grid(which), limit.minimum(which)
+        record[which] = {
+            "best_fit": _named(limit.parameters, minimum.theta),
+            "best_fit_at_border": minimum.at_border,
+            "regions": {level: asdict(region(q, limit.axes, p)) for level, p in _LEVELS.items()},
+        }
+        if exact is not None:
+            level, truth = threshold(P_95, len(limit.axes)), exact.on_grid(which)
+            record[which]["iou_95_with_exact"] = iou(q, truth, level)
+    return record
+
+
+def _method(combination: Combination, name: str) -> dict[str, Any]:
+    """Returns settings, seeds, samples and losses of a method; nothing for a baseline."""
+    if name not in combination.members:
+        return {}
+    members, evaluation = combination.members[name], combination.evaluations[name]
+    first = members[0].model
+    return {
+        "kind": first["kind"],
+        "estimator": first["estimator"],
+        "theta_ref": first["theta_ref"],
+        "settings": first["training"],
+        "samples": {"train": first["n_train"], "validation": first["n_validation"]},
+        "n_held_out_events": evaluation.n_events,
+        "normalisation": {"largest_offset": evaluation.largest_offset},
+        "members": [_member(member) for member in members],
+    }
+
+
+def _member(member: Member) -> dict[str, Any]:
+    """Returns what differs from member to member."""
+    history: Mapping[str, Any] = member.history
+    return {
+        "member": member.model["member"],
+        "seed": member.model["seed"],
+        "best_epoch": history["best_epoch"],
+        "validation_loss": min(history["validation_loss"]),
+        "training_seconds": sum(history["seconds"]),
+    }
+
+
+def _fisher(information: FisherInformation) -> dict[str, Any]:
+    """Returns a Fisher information with the covariance of the parameters."""
+    return {**asdict(information), "covariance": information.covariance}
