@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import pytest
+
+from madminer_workflow.cli import main
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def ended(capsys):
+    """A function that runs `check` and returns its status and what it printed."""
+
+    def run(data_file, input_file):
+        with pytest.raises(SystemExit) as caught:
+            main(["check", "--data_file", str(data_file), "--input_file", str(input_file)])
+        return caught.value.code, *capsys.readouterr()
+
+    return run
+
+
+def test_good_input_gives_one_line(ended, event_file, tmp_path):
+    input_file = tmp_path / "input.yml"
+    input_file.write_text("methods: [alice, sally]\nalice: {training: {n_members: 3}}\n")
+    status, output, _ = ended(event_file, input_file)
+    assert status == 0
+    assert output == "ok: 1000 events, 2 methods, 4 members, 625 grid points\n"
+
+
+def test_doubts_are_warnings(ended, dummy_events, caplog):
+    status, output, _ = ended(dummy_events, TESTS / "data" / "older_input.yml")
+    assert status == 0
+    assert output == "ok: 5821 events, 3 methods, 3 members, 625 grid points\n"
+    messages = [record.getMessage() for record in caplog.records]
+    assert any("goes beyond its range" in message for message in messages)
+    assert any("goes beyond the gaussian prior" in message for message in messages)
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_only_the_header_is_read(ended, event_file):
+    with h5py.File(event_file, "a") as file:
+        file["samples/weights"][:] = float("nan")
+    assert ended(event_file, TESTS.parent / "workflow" / "input.yml")[0] == 0
+
+
+def test_bad_files_give_one_line_and_status_2(ended, event_file, tmp_path):
+    input_file = tmp_path / "input.yml"
+    input_file.write_text("methods: [alice]\ntraining: {epochs: -1}\n")
+    line = f"error: {input_file}: training.epochs: -1, expected an integer >= 1\n"
+    assert ended(event_file, input_file) == (2, "", line)
+    missing = tmp_path / "none.h5"
+    line = f"error: {missing}: no such file, expected a MadMiner event file (HDF5)\n"
+    assert ended(missing, input_file) == (2, "", line)
