@@ -38,7 +38,11 @@ def files(document, header):
         ({"splits": {"train": 0.6, "test": 0.3}}, SAMPLING | EVALUATION | PLOTTING),
         ({"samples": {"train": 7}}, SAMPLING),
         ({"samples": {"minimum_effective": 7}}, SAMPLING),
-        ({"sally": {"samples": {"test": 7}}}, SAMPLING),
+        ({"sally": {"samples": {"test": 7}}}, SAMPLING | {"sally_0.evaluation.json"}),
+        (
+            {"alices": BASE["alices"] | {"samples": {"test": 7}}},
+            SAMPLING | {"alices_0.evaluation.json", "alices_1.evaluation.json"} | PLOTTING,
+        ),
         ({"alices": BASE["alices"] | {"theta_0": RANDOM | {"sampling_number": 7}}}, SAMPLING),
         ({"alices": BASE["alices"] | {"theta_1": {"sampling_method": "benchmarks"}}}, SAMPLING),
         ({"sally": {"theta_1": {"sampling_method": "benchmarks"}}}, set()),
@@ -83,6 +87,7 @@ def test_a_step_sees_the_same_configuration(header, tmp_path):
         "seed": 3,
         "luminosity": 7,
         "training": {"epochs": 2},
+        "samples": {"test": 5},
         "asymptotic_limits": {"resolutions": [3, 4]},
         "fisher_information": {"histogram_range": [0, 5]},
         "plotting": {"rates": False},
@@ -98,8 +103,10 @@ def test_a_step_sees_the_same_configuration(header, tmp_path):
     assert (alices.seed, alices.training) == (3, training)
     evaluation = load(tmp_path / "sally_0.evaluation.json", header)
     assert evaluation.fisher.theta_true == whole.fisher.theta_true
+    assert evaluation.methods[0].sampling.n_test == 5
     plotting = load(tmp_path / "plotting.json", header)
     assert (plotting.fisher, plotting.plotting) == (whole.fisher, whole.plotting)
+    assert plotting.methods[0].sampling.n_test == 5
     for step in (evaluation, plotting):
         assert (step.limits, step.splits, step.seed) == (whole.limits, whole.splits, whole.seed)
 

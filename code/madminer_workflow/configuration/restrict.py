@@ -60,12 +60,11 @@ def evaluation_document(document: Document, method: str) -> Document:
         document: A complete document.
         method: Name of the method.
     """
-    common = {"step": "evaluation", "methods": [method], **_pick(document, *_DATA)}
-    if method not in subschema(method, "theta_0")["x-single-point"]:
-        return common
+    cut = {"step": "evaluation", "methods": [method], **_pick(document, *_DATA)}
     # Only from a score is the Fisher information learned.
-    fisher = _pick(document["fisher_information"], "bool", "theta_true")
-    return common | {"fisher_information": fisher}
+    if method in subschema(method, "theta_0")["x-single-point"]:
+        cut["fisher_information"] = _pick(document["fisher_information"], "bool", "theta_true")
+    return cut | {method: _compared(document[method])}
 
 
 def plotting_document(document: Document) -> Document:
@@ -75,7 +74,14 @@ def plotting_document(document: Document) -> Document:
         document: A complete document.
     """
     histograms = ("include_xsec", "histogram_vars", "histogram_bins", "fisher_information")
-    return {"step": "plotting"} | _pick(document, "methods", *_DATA, *histograms, "plotting")
+    # Ensembles are evaluated together where their members come together.
+    ensembles = {
+        name: _compared(document[name])
+        for name in document["methods"]
+        if document[name]["training"]["n_members"] > 1
+    }
+    cut = _pick(document, "methods", *_DATA, *histograms, "plotting")
+    return {"step": "plotting"} | cut | ensembles
 
 
 def settings(document: Document) -> dict[str, Document]:
@@ -123,6 +129,11 @@ def _members(document: Document) -> Iterator[tuple[str, str, int]]:
     for method in document["methods"]:
         for member in range(document[method]["training"]["n_members"]):
             yield f"{method}_{member}", method, member
+
+
+def _compared(method: Document) -> Document:
+    """Returns on how many events a method is compared with the truth of the samples."""
+    return {"samples": _pick(method["samples"], "test")}
 
 
 def _pick(document: Document, *keys: str) -> Document:
