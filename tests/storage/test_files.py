@@ -150,8 +150,17 @@ def test_missing_file(tmp_path, read):
 def test_damaged_file(tmp_path, read, content):
     path = tmp_path / "damaged"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=f"^{path}: not a"):
+    with pytest.raises(InputError, match=f"^{path}: not a") as caught:
         read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_truncated_archive(tmp_path):
+    path = tmp_path / "a.npz"
+    storage.write_npz(path, x=np.arange(1000.0))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match=r"a.npz: not an npz file"):
+        storage.read_npz(path)
 
 
 def test_figure_is_written_twice_with_the_same_bytes(tmp_path):

@@ -9,6 +9,7 @@ events, from the change of the matrix with the weight of each of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,18 +97,18 @@ def histogram(name: str, events: PointEvents, bins: NDArray[np.int64]) -> Fisher
 
 
 def bin_numbers(
-    values: ArrayLike, n_bins: int, value_range: tuple[float, float] | None
+    values: ArrayLike, bins: int | Sequence[float], value_range: tuple[float, float] | None
 ) -> NDArray[np.int64]:
-    """Returns the bin of each event among equal bins, with one below and one above them.
+    """Returns the bin of each event, with one bin below and one above those that are asked for.
 
     Args:
         values: The observable, (event,).
-        n_bins: Number of bins in the range.
+        bins: Number of equal bins in the range, or the edges of the bins.
         value_range: Smallest and largest value; None for the range of the events.
     """
     values = np.asarray(values, float)
     low, high = value_range or (values.min(), values.max())
-    edges = np.linspace(low, high, n_bins + 1)
+    edges = np.linspace(low, high, bins + 1) if isinstance(bins, int) else np.array(bins, float)
     edges[-1] = np.nextafter(edges[-1], np.inf)  # the largest value belongs to the last bin
     return np.asarray(np.searchsorted(edges, values, side="right"))
 

@@ -160,7 +160,7 @@ def _by_method(
     configuration: Configuration, members: Sequence[Member]
 ) -> dict[str, Sequence[Member]]:
     """Returns the members of each method, methods in the order of the configuration."""
-    found = {}
+    found: dict[str, Sequence[Member]] = {}
     for method in configuration.methods:
         group = [member for member in members if member.evaluation.method == method.name]
         if group:

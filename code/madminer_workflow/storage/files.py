@@ -136,7 +136,8 @@ def read_npz(path: str | Path) -> dict[str, NDArray[Any]]:
         InputError: The file is missing, damaged, or holds pickled objects.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a file open that it opened and found damaged.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
@@ -170,8 +171,9 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise InputError(f"{path}: not a file of network weights ({error})") from error
+    except Exception as error:  # torch raises many kinds for a damaged file, with long texts
+        cause = type(error).__name__
+        raise InputError(f"{path}: not a file of network weights ({cause})") from error
     return weights
 
 
@@ -189,7 +191,7 @@ def write_weights(path: str | Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def write_figure(folder: str | Path, name: str, figure: Figure) -> list[Path]:
-    """Writes a figure as PNG and PDF and closes it.
+    """Writes a figure as PNG and PDF.
 
     Args:
         folder: The folder to write into.
@@ -199,15 +201,12 @@ def write_figure(folder: str | Path, name: str, figure: Figure) -> list[Path]:
     Returns:
         The files.
     """
-    from matplotlib import pyplot as plt
-
     paths = [Path(folder) / f"{name}{suffix}" for suffix in (".png", ".pdf")]
     for path in paths:
         # Without a date the same figure gives the same bytes.
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=150, bbox_inches="tight", metadata=metadata)
-    plt.close(figure)
+            figure.savefig(temporary, dpi=150, metadata=metadata)
     return paths
 
 

@@ -1,4 +1,4 @@
-"""Where a result comes from: code, packages and inputs, without which a number cannot be trusted."""
+"""Where a result comes from: the code, its packages and the inputs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _installed(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Returns the commit of the code, '-dirty' appended when files were changed; None outside git."""
+    """Returns the commit of the code, with "-dirty" if files were changed; None outside git."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     command += ["--abbrev=40", "--exclude=*"]
     try:

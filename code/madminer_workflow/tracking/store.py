@@ -47,7 +47,7 @@ def prepare(uri: str, artifact_root: Path | None) -> None:
     if _has_experiments(uri):
         return
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")  # read when MLflow is imported
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # read when MLflow is imported
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(uri)

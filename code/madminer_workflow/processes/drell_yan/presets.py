@@ -78,6 +78,7 @@ class Preset:
             "benchmarks": [list(point) for point in self.benchmarks],
             "m_min": self.m_min,
             "luminosity_ipb": self.luminosity_ipb,
+            "unit": "(10 TeV)$^{-2}$",
         }
 
 

@@ -1,0 +1,21 @@
+"""Figures: results in, Matplotlib figures out; no files, no computing but interpolation."""
+
+from __future__ import annotations
+
+from madminer_workflow.figures.fisher import fisher
+from madminer_workflow.figures.limits import limits, overview, p_values, separate
+from madminer_workflow.figures.ratios import Comparison, correlation, ratios
+from madminer_workflow.figures.training import LossCurve, training
+
+__all__ = [
+    "Comparison",
+    "LossCurve",
+    "correlation",
+    "fisher",
+    "limits",
+    "overview",
+    "p_values",
+    "ratios",
+    "separate",
+    "training",
+]

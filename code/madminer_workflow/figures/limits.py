@@ -1,0 +1,219 @@
+"""Figures of limits: all methods together, one panel a method, p-values, an overview."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from madminer_workflow.figures import panels, style
+from madminer_workflow.statistics.limits import Limit, Which
+
+__all__ = ["limits", "overview", "p_values", "separate"]
+
+Units = Mapping[str, str] | None
+
+
+@style.styled
+def limits(
+    limits: Sequence[Limit], which: Which, exact: Limit | None = None, units: Units = None
+) -> Figure:
+    """Draws the limits of all methods in one figure.
+
+    One parameter: q against it. Two: borders of the 68 and 95 % regions. More: every pair and,
+    on the diagonal, every single one, with the rest profiled.
+
+    Args:
+        limits: The limits, on one grid; those that exclude nothing are left out.
+        which: With the rate (full) or without.
+        exact: The limit of the exact likelihood, if it is known.
+        units: Unit of each parameter by name, for the axes.
+
+    Raises:
+        ValueError: No limit excludes anything.
+    """
+    shown = _shown(limits, which, exact)
+    if len(shown[0].parameters) > 2:
+        return _corner(shown, which, units)
+    figure, (axes,) = style.panels(1, 1, (7.4, 5.0))
+    _draw_all(axes, shown, which, units)
+    figure.legend(handles=panels.handles(shown, which), loc="outside right upper")
+    return figure
+
+
+@style.styled
+def overview(limits: Sequence[Limit], exact: Limit | None = None, units: Units = None) -> Figure:
+    """Draws limits of one or two parameters, without and with the rate side by side.
+
+    Args:
+        limits: The limits, on one grid.
+        exact: The limit of the exact likelihood, if it is known.
+        units: Unit of each parameter by name, for the axes.
+
+    Raises:
+        ValueError: There are more than two parameters, or no limit excludes anything.
+    """
+    if len(limits[0].parameters) > 2:
+        raise ValueError("an overview shows one or two parameters")
+    figure, all_axes = style.panels(2, 2, (5.0, 4.6))
+    whiches: tuple[Which, Which] = ("kinematics", "full")
+    for axes, which in zip(all_axes, whiches, strict=True):
+        _draw_all(axes, _shown(limits, which, exact), which, units)
+    entries = panels.handles(_shown(limits, "full", exact), "full")
+    figure.legend(handles=entries, loc="outside right upper")
+    return figure
+
+
+@style.styled
+def separate(
+    limits: Sequence[Limit], which: Which, exact: Limit | None = None, units: Units = None
+) -> Figure:
+    """Draws the p-values and regions of each method in a panel of its own.
+
+    Args:
+        limits: The limits, on one grid; those that exclude nothing are left out.
+        which: With the rate (full) or without.
+        exact: The limit of the exact likelihood, drawn into each panel, if it is known.
+        units: Unit of each parameter by name, for the axes.
+
+    Raises:
+        ValueError: No limit excludes anything.
+    """
+    shown = _shown(limits, which, None)
+    reference = [] if exact is None else [exact]
+    if len(shown[0].parameters) == 1:
+        figure = _separate_curves(shown, reference, which, units)
+    else:
+        figure = _separate_maps(shown, reference, which, units)
+    figure.suptitle(_title(shown[0], which), fontsize="medium")
+    return figure
+
+
+@style.styled
+def p_values(
+    limits: Sequence[Limit], which: Which, exact: Limit | None = None, units: Units = None
+) -> Figure:
+    """Draws the p-values of all methods against each parameter, the others profiled.
+
+    Args:
+        limits: The limits, on one grid; those that exclude nothing are left out.
+        which: With the rate (full) or without.
+        exact: The limit of the exact likelihood, if it is known.
+        units: Unit of each parameter by name, for the axes.
+
+    Raises:
+        ValueError: No limit excludes anything.
+    """
+    shown = _shown(limits, which, exact)
+    names = shown[0].parameters
+    figure, all_axes = style.panels(len(names), 3, (4.4, 4.0))
+    for number, axes in enumerate(all_axes):
+        panels.p_curves(axes, shown, which, number, panels.window(shown, which, number))
+        axes.set(xlabel=style.axis_label(names[number], units), ylabel=_p_label(len(names) - 1))
+    figure.suptitle(_title(shown[0], which), fontsize="medium")
+    entries = panels.handles(shown, which, best_fit=False)
+    figure.legend(handles=entries, loc="outside right upper")
+    return figure
+
+
+def _draw_all(axes: Axes, shown: Sequence[Limit], which: Which, units: Units) -> None:
+    """Draws limits of one or two parameters into one panel."""
+    names = shown[0].parameters
+    windows = [panels.window(shown, which, number) for number in range(len(names))]
+    axes.set_title(_title(shown[0], which))
+    axes.set_xlabel(style.axis_label(names[0], units))
+    if len(names) == 1:
+        panels.curves(axes, shown, which, 0, windows[0])
+        axes.set_ylabel("$q$")
+    else:
+        panels.contours(axes, shown, which, (0, 1), (windows[0], windows[1]))
+        axes.set_ylabel(style.axis_label(names[1], units))
+
+
+def _corner(shown: Sequence[Limit], which: Which, units: Units) -> Figure:
+    """Draws every pair of parameters and, on the diagonal, every single one."""
+    names = shown[0].parameters
+    n = len(names)
+    windows = [panels.window(shown, which, number) for number in range(n)]
+    figure = Figure(figsize=(3.2 * n, 2.9 * n), layout="constrained")
+    for row in range(n):
+        for column in range(row + 1):
+            axes = figure.add_subplot(n, n, row * n + column + 1)
+            if row == column:
+                panels.curves(axes, shown, which, row, windows[row])
+                axes.set_ylabel("$q$")
+            else:
+                plane_window = (windows[column], windows[row])
+                panels.contours(axes, shown, which, (column, row), plane_window)
+                axes.set_ylabel(style.axis_label(names[row], units))
+                axes.label_outer()
+            axes.set_xlabel(style.axis_label(names[column], units) if row == n - 1 else "")
+            axes.tick_params(labelbottom=row == n - 1)
+    figure.suptitle(_title(shown[0], which))
+    entries = panels.handles(shown, which)
+    figure.legend(handles=entries, loc="upper right", bbox_to_anchor=(0.97, 0.94))
+    return figure
+
+
+def _separate_curves(
+    shown: Sequence[Limit], reference: Sequence[Limit], which: Which, units: Units
+) -> Figure:
+    """Draws the p-value of each method against the one parameter."""
+    figure, all_axes = style.panels(len(shown), 3, (3.8, 3.2))
+    window = panels.window([*shown, *reference], which, 0)
+    for axes, limit in zip(all_axes, shown, strict=True):
+        panels.p_curves(axes, [*reference, limit], which, 0, window)
+        axes.set_title(style.method_label(limit.name))
+        axes.set(xlabel=style.axis_label(limit.parameters[0], units), ylabel=_p_label(0))
+    return figure
+
+
+def _separate_maps(
+    shown: Sequence[Limit], reference: Sequence[Limit], which: Which, units: Units
+) -> Figure:
+    """Draws maps of the p-value: a panel a method or, for many parameters, a row a method."""
+    names = shown[0].parameters
+    planes = list(combinations(range(len(names)), 2))
+    windows = [panels.window([*shown, *reference], which, n) for n in range(len(names))]
+    columns = 3 if len(planes) == 1 else len(planes)
+    figure, all_axes = style.panels(len(shown) * len(planes), columns, (3.7, 3.3))
+    cells = [(limit, plane) for limit in shown for plane in planes]
+    for axes, (limit, plane) in zip(all_axes, cells, strict=True):
+        plane_window = (windows[plane[0]], windows[plane[1]])
+        mesh = panels.p_map(axes, limit, which, plane, plane_window)
+        panels.contours(axes, [*reference, limit], which, plane, plane_window)
+        axes.set_title(style.method_label(limit.name))
+        axes.set_xlabel(style.axis_label(names[plane[0]], units))
+        axes.set_ylabel(style.axis_label(names[plane[1]], units))
+    label = _p_label(len(names) - 2)
+    rows = -(-len(all_axes) // columns)
+    figure.colorbar(mesh, ax=all_axes, label=label, aspect=20 * rows, pad=0.01)
+    entries = [*panels.handles(reference, which, best_fit=False), *panels.meanings(shown[0])]
+    figure.legend(handles=entries, loc="outside lower center", ncols=len(entries))
+    return figure
+
+
+def _shown(limits: Sequence[Limit], which: Which, exact: Limit | None) -> list[Limit]:
+    """Returns the limits that exclude something, the exact one last."""
+    candidates = [*limits, *([] if exact is None else [exact])]
+    shown = [limit for limit in candidates if np.nanmax(limit.on_grid(which)) > 0.0]
+    if not shown:
+        raise ValueError("no limit excludes anything, there is nothing to draw")
+    return shown
+
+
+def _title(limit: Limit, which: Which) -> str:
+    """Returns what is shown: the data and the likelihood."""
+    data = "Observed" if np.isnan(limit.theta_true).any() else "Expected"
+    likelihood = "kinematics and rate" if which == "full" else "kinematics only"
+    luminosity = limit.luminosity_ipb
+    amount = f"{luminosity / 1e3:g} fb" if luminosity >= 1e3 else f"{luminosity:g} pb"
+    return f"{data} limits, {likelihood}, {amount}$^{{-1}}$"
+
+
+def _p_label(n_profiled: int) -> str:
+    """Returns the label of an axis of p-values."""
+    return "p-value (profiled)" if n_profiled else "p-value"

@@ -1,0 +1,169 @@
+"""The plotting step: from the results of all members to limits, numbers and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from madminer_workflow.configuration.model import Configuration
+from madminer_workflow.events import Events
+from madminer_workflow.statistics import Limit
+from madminer_workflow.steps.combine import Combination, combine_members, read_members
+from madminer_workflow.steps.evaluation import Evaluation
+from madminer_workflow.steps.results import results
+from madminer_workflow.storage import staged, write_figure, write_json, write_npz
+from madminer_workflow.storage.provenance import provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from madminer_workflow.figures import Comparison, LossCurve
+    from madminer_workflow.statistics.limits import Which
+
+__all__ = ["figures", "plot", "products_folder"]
+
+_FOLDER = "plotting"
+
+
+def products_folder(output_dir: Path) -> Path:
+    """Returns the folder of the products: the WORKDIR itself if that is its name.
+
+    Args:
+        output_dir: The WORKDIR of the step; in a run it is the folder `plotting`, for a step that
+            is run alone it is what all steps share.
+    """
+    resolved = output_dir.resolve()
+    return resolved if resolved.name == _FOLDER else resolved / _FOLDER
+
+
+def plot(
+    configuration: Configuration,
+    events: Events,
+    result_files: Sequence[Path],
+    output_dir: Path,
+    input_file: Path,
+) -> tuple[dict[str, Any], Path]:
+    """Computes and writes limits, results.json and figures.
+
+    results.json comes last: where it is, everything is.
+
+    Args:
+        configuration: The configuration.
+        events: All events of the file.
+        result_files: The folders of the results of all members.
+        output_dir: The WORKDIR.
+        input_file: The input file, for the record.
+
+    Returns:
+        The content of results.json, and the folder of the products.
+
+    Raises:
+        InputError: The results cannot be read or do not belong together.
+    """
+    combination = combine_members(configuration, events, read_members(result_files))
+    record = results(combination, events)
+    record["provenance"] = provenance(data_file=events.header.path, input_file=input_file)
+    target = products_folder(output_dir)
+    (target / "results.json").unlink(missing_ok=True)
+    with staged(target / "limits") as folder:
+        for limit in _limits(combination):
+            write_npz(folder / f"{limit.name}.npz", **limit.arrays())
+    with staged(target / "figures") as folder:
+        for name, figure in figures(combination, _units(events)):
+            write_figure(folder, name, figure)
+    write_json(target / "results.json", record)
+    return record, target
+
+
+def figures(
+    combination: Combination, units: dict[str, str] | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """Yields the figures that the configuration asks for, with their names.
+
+    Args:
+        combination: The limits of all methods and what belongs to them.
+        units: Units of the parameters by name.
+    """
+    from madminer_workflow import figures as draw
+
+    wanted, exact = combination.configuration.plotting, combination.exact
+    shown = [limit for limit in combination.limits.values() if wanted.rates or limit.name != "rate"]
+    for which in _shown(combination):
+        if wanted.all_methods:
+            yield f"limits_{which}", draw.limits(shown, which, exact, units)
+            yield f"p_values_{which}", draw.p_values(shown, which, exact, units)
+        if wanted.all_methods_separate:
+            yield f"limits_separate_{which}", draw.separate(shown, which, exact, units)
+    if wanted.all_methods and len(combination.scan.parameters) <= 2:
+        yield "overview", draw.overview(shown, exact, units)
+    if combination.members:
+        yield "training", draw.training(_losses(combination))
+    if wanted.correlations and (comparisons := _comparisons(combination)):
+        yield "correlations", draw.ratios(comparisons)
+    if combination.fisher:
+        yield "fisher", draw.fisher(combination.fisher, combination.scan.parameters, units)
+
+
+def _limits(combination: Combination) -> list[Limit]:
+    """Returns all limits, the exact one last."""
+    exact = [] if combination.exact is None else [combination.exact]
+    return [*combination.limits.values(), *exact]
+
+
+def _shown(combination: Combination) -> list[Which]:
+    """Returns which limits are drawn, with the rate or without."""
+    return [
+        "full" if rate else "kinematics" for rate in combination.configuration.limits.include_xsec
+    ]
+
+
+def _units(events: Events) -> dict[str, str] | None:
+    """Returns the units of the parameters where the event file states one."""
+    unit = (events.header.process or {}).get("unit")
+    return None if unit is None else dict.fromkeys(events.header.parameter_names, unit)
+
+
+def _losses(combination: Combination) -> dict[str, list[LossCurve]]:
+    """Returns the loss curves of all members of each method."""
+    from madminer_workflow.figures import LossCurve
+
+    return {
+        name: [
+            LossCurve(
+                train=np.array(member.history["train_loss"], float),
+                validation=np.array(member.history["validation_loss"], float),
+                best_epoch=member.history["best_epoch"],
+            )
+            for member in members
+        ]
+        for name, members in combination.members.items()
+    }
+
+
+def _comparisons(combination: Combination) -> list[Comparison]:
+    """Returns the learned and joint quantities of the methods that are asked for."""
+    methods = combination.configuration.plotting.correlations_methods
+    return [
+        comparison
+        for name, evaluation in combination.evaluations.items()
+        if name in methods
+        for comparison in _comparison(evaluation, combination.scan.parameters)
+    ]
+
+
+def _comparison(evaluation: Evaluation, parameters: Sequence[str]) -> list[Comparison]:
+    """Returns one comparison of log ratios, or one a component of the score."""
+    from madminer_workflow.figures import Comparison
+
+    if evaluation.joint.ndim == 1:
+        quantities, columns = ["log r"], [(evaluation.joint, evaluation.learned)]
+    else:
+        quantities = list(parameters)
+        columns = list(zip(evaluation.joint.T, evaluation.learned.T, strict=True))
+    return [
+        Comparison(evaluation.method, quantity, *pair)
+        for quantity, pair in zip(quantities, columns, strict=True)
+    ]
