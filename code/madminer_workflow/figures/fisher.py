@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from madminer_workflow.figures import style
@@ -45,13 +44,12 @@ def fisher(
     if len(parameters) == 1:
         return _bars(informations, parameters[0])
     planes = list(combinations(range(len(parameters)), 2))
-    figure, all_axes = style.panels(len(planes), 3, (4.6, 4.2))
+    figure, all_axes = style.panels(len(planes), 3, (6.4 if len(planes) == 1 else 4.4, 4.2))
     half_widths = _half_widths(informations)
     for axes, (x, y) in zip(all_axes, planes, strict=True):
         for information in informations:
             _contour(axes, information, (x, y), half_widths)
         axes.plot(*informations[0].theta[[x, y]], "+", color="0.3", markersize=10)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(style.axis_label(parameters[x], units))
         axes.set_ylabel(style.axis_label(parameters[y], units))
     entries = [
@@ -64,8 +62,7 @@ def fisher(
         )
         for information in informations
     ]
-    figure.suptitle("68 % regions allowed by the Fisher information", fontsize="medium")
-    figure.legend(handles=entries, loc="outside right upper")
+    figure.legend(handles=entries, title="68 % regions", loc="outside right upper")
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
@@ -141,7 +142,7 @@ def _corner(shown: Sequence[Limit], which: Which, units: Units) -> Figure:
     figure = Figure(figsize=(3.2 * n, 2.9 * n), layout="constrained")
     for row in range(n):
         for column in range(row + 1):
-            axes = figure.add_subplot(n, n, row * n + column + 1)
+            axes = style.panel(figure, (n, n), row * n + column)
             if row == column:
                 panels.curves(axes, shown, which, row, windows[row])
                 axes.set_ylabel("$q$")
@@ -175,25 +176,29 @@ def _separate_maps(
     shown: Sequence[Limit], reference: Sequence[Limit], which: Which, units: Units
 ) -> Figure:
     """Draws maps of the p-value: a panel a method or, for many parameters, a row a method."""
-    names = shown[0].parameters
-    planes = list(combinations(range(len(names)), 2))
-    windows = [panels.window([*shown, *reference], which, n) for n in range(len(names))]
-    columns = 3 if len(planes) == 1 else len(planes)
+    n = len(shown[0].parameters)
+    planes = list(combinations(range(n), 2))
+    windows = [panels.window([*shown, *reference], which, number) for number in range(n)]
+    columns = 3 if n == 2 else len(planes)
     figure, all_axes = style.panels(len(shown) * len(planes), columns, (3.7, 3.3))
     cells = [(limit, plane) for limit in shown for plane in planes]
     for axes, (limit, plane) in zip(all_axes, cells, strict=True):
         plane_window = (windows[plane[0]], windows[plane[1]])
         mesh = panels.p_map(axes, limit, which, plane, plane_window)
         panels.contours(axes, [*reference, limit], which, plane, plane_window)
-        axes.set_title(style.method_label(limit.name))
-        axes.set_xlabel(style.axis_label(names[plane[0]], units))
-        axes.set_ylabel(style.axis_label(names[plane[1]], units))
-    label = _p_label(len(names) - 2)
-    rows = -(-len(all_axes) // columns)
-    figure.colorbar(mesh, ax=all_axes, label=label, aspect=20 * rows, pad=0.01)
+        _label_map(axes, limit, plane, units)
+    aspect = 20 * math.ceil(len(all_axes) / columns)
+    figure.colorbar(mesh, ax=all_axes, label=_p_label(n - 2), aspect=aspect, pad=0.01)
     entries = [*panels.handles(reference, which, best_fit=False), *panels.meanings(shown[0])]
     figure.legend(handles=entries, loc="outside lower center", ncols=len(entries))
     return figure
+
+
+def _label_map(axes: Axes, limit: Limit, plane: panels.Plane, units: Units) -> None:
+    """Writes the method above a map and the parameters to its axes."""
+    axes.set_title(style.method_label(limit.name))
+    axes.set_xlabel(style.axis_label(limit.parameters[plane[0]], units))
+    axes.set_ylabel(style.axis_label(limit.parameters[plane[1]], units))
 
 
 def _shown(limits: Sequence[Limit], which: Which, exact: Limit | None) -> list[Limit]:

@@ -264,6 +264,7 @@ def _mark_levels(axes: Axes, levels: dict[str, float]) -> None:
             horizontalalignment="right",
             fontsize="small",
             color="0.35",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
         )
 
 

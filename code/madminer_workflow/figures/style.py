@@ -12,8 +12,18 @@ from zlib import crc32
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-__all__ = ["axis_label", "colour", "marker", "method_label", "panels", "parameter_label", "styled"]
+__all__ = [
+    "axis_label",
+    "colour",
+    "marker",
+    "method_label",
+    "panel",
+    "panels",
+    "parameter_label",
+    "styled",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -172,7 +182,20 @@ def panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, lis
     columns = min(n, columns)
     rows = math.ceil(n / columns)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
-    return figure, [figure.add_subplot(rows, columns, number + 1) for number in range(n)]
+    return figure, [panel(figure, (rows, columns), number) for number in range(n)]
+
+
+def panel(figure: Figure, shape: tuple[int, int], number: int) -> Axes:
+    """Adds a panel to a figure.
+
+    Args:
+        figure: The figure.
+        shape: Number of rows and columns of its panels.
+        number: Which panel, counted row by row from zero.
+    """
+    axes = figure.add_subplot(*shape, number + 1)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    return axes
 
 
 def _plain(text: str) -> str:

@@ -1,0 +1,196 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from madminer_workflow import figures
+from madminer_workflow.statistics import Limit, Scan, combine, grid, rate_limit
+from madminer_workflow.statistics.teststatistic import P_68, P_95, p_values, threshold
+
+Floats = NDArray[np.float64]
+Draw = Callable[..., Figure]
+
+RESOLUTIONS = (9, 14, 6)
+NAMES = ("c_eu", "CWL2", "my_long_name")
+LABELS = [r"$c_{\mathrm{eu}}$", "CWL2", "my_long_name"]
+TRUE = np.array([0.2, -0.5, 0.3])
+
+
+def make_scan(n: int) -> Scan:
+    axes = grid.axes([(-1.5, 2.5), (-4.0, 3.5), (-1.0, 2.0)][:n], RESOLUTIONS[:n])
+    predicted = 100.0 * np.exp(0.3 * grid.points(axes)[:, 0])
+    return Scan(NAMES[:n], axes, TRUE[:n], 36e3, float(100.0 * np.exp(0.06)), predicted)
+
+
+def make_limit(name: str, n: int, q: Callable[..., Floats]) -> Limit:
+    scan = make_scan(n)
+    return combine(scan, name, -0.5 * q(*grid.points(scan.axes).T))
+
+
+def bowl(name: str, n: int, shift: float = 0.0) -> Limit:
+    width = np.array([0.3, 0.9, 0.4])[:n]
+
+    def q(*theta: Floats) -> Floats:
+        difference = (np.stack(theta, axis=1) - TRUE[:n] - shift) / width
+        return np.asarray((difference**2).sum(axis=1) + 0.5 * difference[:, 0] * difference[:, -1])
+
+    return make_limit(name, n, q)
+
+
+def contour_points(axes: Axes) -> list[Floats]:
+    sets = [artist for artist in axes.collections if isinstance(artist, QuadContourSet)]
+    return [np.concatenate([path.vertices for path in s.get_paths()]) for s in sets]
+
+
+def legend_texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize(("parameter", "centre"), [(0, 0.2), (1, -0.5)])
+def test_contours_are_not_transposed(parameter: int, centre: float) -> None:
+    limit = make_limit("alices", 2, lambda *theta: ((theta[parameter] - centre) / 0.25) ** 2)
+    figure = figures.limits([limit], "kinematics")
+    dashed, solid = contour_points(figure.axes[0])
+    for points, p_value in ((dashed, P_68), (solid, P_95)):
+        distance = 0.25 * np.sqrt(threshold(p_value, 2))
+        np.testing.assert_allclose(np.abs(points[:, parameter] - centre), distance, atol=0.02)
+    low, high = limit.axes[1 - parameter][[0, -1]]
+    assert np.ptp(solid[:, 1 - parameter]) == pytest.approx(high - low)
+
+
+@pytest.mark.parametrize("parameter", [0, 1])
+def test_maps_are_not_transposed(parameter: int) -> None:
+    limit = make_limit("alices", 2, lambda *theta: ((theta[parameter] - 0.2) / 0.25) ** 2)
+    axes = figures.separate([limit], "kinematics").axes[0]
+    (mesh,) = [artist for artist in axes.collections if isinstance(artist, QuadMesh)]
+    p = np.asarray(mesh.get_array())
+    corners = mesh.get_coordinates()
+    assert np.ptp(p, axis=1 - parameter).min() > 0.9  # rows are the vertical axis
+    assert np.ptp(p, axis=parameter).max() < 1e-9
+    centres = 0.25 * (corners[1:, 1:] + corners[1:, :-1] + corners[:-1, 1:] + corners[:-1, :-1])
+    expected = p_values(((centres[..., parameter] - 0.2) / 0.25) ** 2, 2)
+    np.testing.assert_allclose(p, np.maximum(expected, 1e-3), atol=1e-6)
+
+
+def test_every_pair_of_a_corner_has_the_right_axes() -> None:
+    figure = figures.limits([bowl("alices", 3)], "full", bowl("exact", 3))
+    assert len(figure.axes) == 6
+    row_column = [(r, c) for r in range(3) for c in range(r + 1)]
+    covariance = {}
+    for axes, (row, column) in zip(figure.axes, row_column, strict=True):
+        if row != column:
+            points = contour_points(axes)[1]
+            covariance[row, column] = np.ptp(points, axis=0)
+    # the extent of the 95 % region in a parameter does not depend on what it is paired with
+    assert covariance[1, 0][0] == pytest.approx(covariance[2, 0][0], rel=0.02)
+    assert covariance[1, 0][1] == pytest.approx(covariance[2, 1][0], rel=0.02)
+    assert covariance[2, 0][1] == pytest.approx(covariance[2, 1][1], rel=0.02)
+    bottom = {axes.get_xlabel() for axes in figure.axes}
+    assert set(LABELS) <= bottom
+    assert figure.axes[1].get_ylabel() == LABELS[1]
+    assert figure.axes[3].get_ylabel() == LABELS[2]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("draw", [figures.limits, figures.separate, figures.p_values])
+def test_axes_carry_parameter_names_and_units(draw: Draw, n: int) -> None:
+    units = {"c_eu": "TeV$^{-2}$"}
+    figure = draw([bowl("alices", n), bowl("sally", n, 0.1)], "full", bowl("exact", n), units)
+    labels = {label for a in figure.axes for label in (a.get_xlabel(), a.get_ylabel())}
+    assert {r"$c_{\mathrm{eu}}$ [TeV$^{-2}$]", *LABELS[1:n]} <= labels
+    figure.canvas.draw()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_legend_has_one_entry_a_method_and_explains_lines(n: int) -> None:
+    limits = [bowl("alices", n), bowl("sally", n, 0.1), rate_limit(make_scan(n))]
+    with_rate = legend_texts(figures.limits(limits, "full", bowl("exact", n)))
+    regions = ["68 %", "95 %"] if n > 1 else []
+    assert with_rate == [
+        *("ALICES", "SALLY", "rate only", "exact", "best fit", "truth"),
+        *regions,
+    ]
+    without = legend_texts(figures.limits(limits, "kinematics"))
+    assert without == ["ALICES", "SALLY", "best fit", "truth", *regions]
+    p_legend = legend_texts(figures.p_values(limits, "full", bowl("exact", n)))
+    assert p_legend == ["ALICES", "SALLY", "rate only", "exact"]
+
+
+def test_best_fits_lie_between_grid_points_inside_their_contours() -> None:
+    limit = bowl("alices", 2, 0.11)
+    axes = figures.limits([limit], "kinematics").axes[0]
+    (marker,) = [line for line in axes.lines if line.get_marker() == "s"]
+    np.testing.assert_allclose(marker.get_xydata()[0], TRUE[:2] + 0.11, atol=1e-4)
+    np.testing.assert_allclose(contour_points(axes)[0].mean(axis=0), TRUE[:2] + 0.11, atol=0.05)
+    (star,) = [line for line in axes.lines if line.get_marker() == "*"]
+    np.testing.assert_allclose(star.get_xydata()[0], TRUE[:2])
+
+
+def test_regions_fill_the_figure_and_an_unconstrained_one_does_not_shrink_them() -> None:
+    alices, rate = bowl("alices", 2), rate_limit(make_scan(2))
+    for limits, parameters in (([alices], (0, 1)), ([alices, rate], (1,))):
+        axes = figures.limits(limits, "full").axes[0]
+        extent = np.ptp(contour_points(axes)[1], axis=0)
+        shown = (np.ptp(axes.get_xlim()), np.ptp(axes.get_ylim()))
+        assert all(extent[number] > 0.75 * shown[number] for number in parameters)
+    assert figures.limits([rate], "full").axes[0].get_ylim() == (-4.0, 3.5)
+
+
+def test_curves_of_one_parameter_reach_zero_at_the_best_fit() -> None:
+    axes = figures.limits([bowl("alices", 1, 0.13)], "kinematics").axes[0]
+    curve = axes.lines[0].get_xydata()
+    assert curve[curve[:, 1].argmin(), 0] == pytest.approx(TRUE[0] + 0.13, abs=0.01)
+    # a bowl of one parameter has the cross term with itself
+    expected = 1.5 * ((curve[:, 0] - TRUE[0] - 0.13) / 0.3) ** 2
+    np.testing.assert_allclose(curve[:, 1], expected, atol=1e-6)
+
+
+def test_separate_has_a_panel_a_method_or_a_row_for_many_parameters() -> None:
+    for n, panels in ((1, 2), (2, 2 + 1), (3, 2 * 3 + 1)):  # and a colour bar
+        limits = [bowl("alices", n), bowl("sally", n), rate_limit(make_scan(n))]
+        figure = figures.separate(limits, "kinematics", bowl("exact", n))
+        assert len(figure.axes) == panels
+        assert {"ALICES", "SALLY"} <= {axes.get_title() for axes in figure.axes}
+
+
+def test_p_values_of_each_parameter_are_profiled_with_one_degree_of_freedom() -> None:
+    limit = bowl("alices", 2)
+    axes = figures.p_values([limit], "kinematics").axes[1]
+    curve = axes.lines[0].get_xydata()
+    # the profile of x^2 + y^2 + x y / 2 over x is 15/16 y^2
+    y = (curve[:, 0] - TRUE[1]) / 0.9
+    expected = p_values(15.0 / 16.0 * y**2, 1)
+    shown = expected > 1e-3
+    np.testing.assert_allclose(curve[shown, 1], expected[shown], rtol=1e-3)
+
+
+def test_observed_data_have_no_true_point() -> None:
+    scan = make_scan(2)
+    limit = bowl("alices", 2)
+    observed = Limit.from_arrays(limit.arrays() | {"theta_true": np.full(2, np.nan)})
+    figure = figures.limits([observed], "full")
+    assert "truth" not in legend_texts(figure)
+    assert figure.axes[0].get_title().startswith("Observed limits")
+    assert scan.parameters == observed.parameters
+
+
+def test_an_overview_shows_kinematics_and_full_side_by_side() -> None:
+    limits = [bowl("alices", 2), rate_limit(make_scan(2))]
+    figure = figures.overview(limits, bowl("exact", 2))
+    assert [axes.get_title() for axes in figure.axes] == [
+        "Expected limits, kinematics only, 36 fb$^{-1}$",
+        "Expected limits, kinematics and rate, 36 fb$^{-1}$",
+    ]
+    assert legend_texts(figure)[:3] == ["ALICES", "rate only", "exact"]
+    with pytest.raises(ValueError, match="one or two"):
+        figures.overview([bowl("alices", 3)])
+
+
+def test_nothing_to_draw_is_said() -> None:
+    with pytest.raises(ValueError, match="nothing to draw"):
+        figures.limits([rate_limit(make_scan(2))], "kinematics")
