@@ -14,7 +14,7 @@ export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS PRESET EVENTS SEED PORT
 
 DEFAULT_DATA = data/dummy_data.h5
 PYTHON = .venv/bin/python
-SOURCES = code tests benchmarks
+SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run check test ui clean
