@@ -95,7 +95,8 @@ def test_events_without_weight_are_harmless() -> None:
 def test_bins_have_underflow_and_overflow() -> None:
     values = [-5.0, 0.0, 0.9, 1.0, 2.0, 2.1]
     assert fisher.bin_numbers(values, 2, (0.0, 2.0)).tolist() == [0, 1, 1, 2, 2, 3]
-    assert fisher.bin_numbers(values, 2, None).tolist() == [1, 2, 2, 2, 2, 2]
+    assert fisher.bin_numbers(values, [0.0, 1.0, 2.0]).tolist() == [0, 1, 1, 2, 2, 3]
+    assert fisher.bin_numbers(values, 2).tolist() == [1, 2, 2, 2, 2, 2]
 
 
 def test_information_agrees_with_madminer_formula_bin_by_bin() -> None:

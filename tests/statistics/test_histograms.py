@@ -39,13 +39,14 @@ class Toy:
         return np.asarray(monomials(thetas) @ np.linalg.inv(monomials(cls.benchmarks())))
 
 
-def test_bins_of_equal_content_in_one_dimension() -> None:
+def test_bins_are_quantiles_that_narrow_towards_the_ends() -> None:
     rng = np.random.default_rng(1)
     x, weights = rng.normal(size=100_000), rng.uniform(size=100_000)
     binning = Binning.quantiles(x[:, None], weights, [4])
-    np.testing.assert_allclose(binning.cuts[0][0], norm.ppf([0.25, 0.5, 0.75]), atol=0.02)
+    levels = np.array([0.5 - np.sqrt(0.125), 0.5, 0.5 + np.sqrt(0.125)])
+    np.testing.assert_allclose(binning.cuts[0][0], norm.ppf(levels), atol=0.02)
     contents = binning.fill(x[:, None], weights[:, None])[0] / weights.sum()
-    np.testing.assert_allclose(contents, 0.25, atol=1e-4)
+    np.testing.assert_allclose(contents, np.diff([0.0, *levels, 1.0]), atol=1e-4)
 
 
 @settings(deadline=None, max_examples=25)
@@ -55,7 +56,7 @@ def test_bins_of_equal_content_in_one_dimension() -> None:
     st.integers(0, 99),
     st.lists(st.integers(1, 4), min_size=3),
 )
-def test_bins_are_equally_filled_however_values_are_correlated(
+def test_bins_are_filled_as_planned_however_values_are_correlated(
     dimension: int, n: int, seed: int, n_bins: list[int]
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -63,8 +64,11 @@ def test_bins_are_equally_filled_however_values_are_correlated(
     binning = Binning.quantiles(values, np.ones(n), n_bins[:dimension])
     assert binning.n_bins == np.prod(n_bins[:dimension])
     counts = np.bincount(binning.index(values), minlength=binning.n_bins)
-    assert counts.sum() == n
-    np.testing.assert_allclose(counts, n / binning.n_bins, atol=dimension + 0.01)
+    expected = np.array([float(n)])
+    for bins in n_bins[:dimension]:
+        shares = -0.5 * np.diff(np.cos(np.pi * np.arange(bins + 1) / bins))
+        expected = np.outer(expected, shares).ravel()
+    np.testing.assert_allclose(counts, expected, atol=dimension + 0.01)
 
 
 def test_last_dimension_runs_fastest_and_outer_bins_are_open() -> None:
@@ -207,7 +211,8 @@ def test_p_values_are_those_of_madminer_for_the_same_bins(
     np.testing.assert_allclose(p_values[0], p_values[1], atol=1e-10)
 
 
-def test_default_bins_grow_with_the_dimension_but_stay_filled() -> None:
-    totals = [int(np.prod(histograms.default_bins(n))) for n in (1, 2, 3, 4)]
-    assert totals == [25, 100, 216, 256]
-    assert [len(histograms.default_bins(n)) for n in (1, 2, 3, 4)] == [1, 2, 3, 4]
+def test_default_bins_are_filled() -> None:
+    assert histograms.default_bins(1, 500_000) == (50,)
+    assert histograms.default_bins(2, 500_000) == (32, 32)
+    assert histograms.default_bins(3, 500_000) == (10, 10, 10)
+    assert histograms.default_bins(2, 100) == (3, 3)

@@ -97,18 +97,17 @@ def histogram(name: str, events: PointEvents, bins: NDArray[np.int64]) -> Fisher
 
 
 def bin_numbers(
-    values: ArrayLike, bins: int | Sequence[float], value_range: tuple[float, float] | None
+    values: ArrayLike, bins: int | Sequence[float], value_range: tuple[float, float] | None = None
 ) -> NDArray[np.int64]:
-    """Returns the bin of each event, with one bin below and one above those that are asked for.
+    """Returns the bin of each event; there is one bin more below the first edge and one above.
 
     Args:
         values: The observable, (event,).
-        bins: Number of equal bins in the range, or the edges of the bins.
-        value_range: Smallest and largest value; None for the range of the events.
+        bins: Number of equal bins, or the edges of all bins.
+        value_range: First and last edge for a number of bins; None for the range of the events.
     """
     values = np.asarray(values, float)
-    low, high = value_range or (values.min(), values.max())
-    edges = np.linspace(low, high, bins + 1) if isinstance(bins, int) else np.array(bins, float)
+    edges = np.histogram_bin_edges(values, bins, value_range).astype(float)
     edges[-1] = np.nextafter(edges[-1], np.inf)  # the largest value belongs to the last bin
     return np.asarray(np.searchsorted(edges, values, side="right"))
 

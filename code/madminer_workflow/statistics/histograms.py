@@ -2,8 +2,8 @@
 
 Event weights are linear in their values at the benchmarks, so one histogram a benchmark holds the
 histogram at every parameter point: hist(theta) = A(theta) @ benchmark histograms, exactly. Bins
-have equal content in the mixture of all benchmarks, not at one of them, so that they resolve the
-tails where the parameters act and none is poorly filled.
+are quantiles of the mixture of all benchmarks, not of one of them, and narrow towards both ends:
+they resolve the tails where the parameters act, and none is poorly filled.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Binning:
 
     @classmethod
     def quantiles(cls, values: Floats, weights: Floats, n_bins: Sequence[int]) -> Binning:
-        """Returns bins of equal content.
+        """Returns bins of comparable content, with less of it towards the ends of each dimension.
 
         Args:
             values: Values of weighted events, (event, dimension).
@@ -181,7 +181,7 @@ class SallinoTemplates:
         thetas: Floats,
         morphing: Callable[[Floats], Floats],
         data: Data,
-        n_bins: int = 25,
+        n_bins: int = 50,
     ) -> Floats:
         """Returns the kinematic log-likelihood of expected data relative to theta_ref, (theta,).
 
@@ -203,22 +203,25 @@ class SallinoTemplates:
         return np.array(log_likelihood)
 
     def _index(self, theta: Floats, n_bins: int) -> Integers:
-        """Returns the bin of each cell, of equal content in the mixture of all benchmarks."""
+        """Returns the bin of each cell; the bins are quantiles of the mixture of benchmarks."""
         order = np.argsort(self.centres @ (theta - self.theta_ref), kind="stable")
         content = np.maximum(mixture(self.cells.histograms.T), 0.0)[order]
         middle = np.cumsum(content) - 0.5 * content
         index = np.empty(len(order), np.int64)
-        index[order] = np.minimum(middle / content.sum() * n_bins, n_bins - 1)
+        index[order] = np.searchsorted(_levels(n_bins), middle / content.sum(), side="right")
         return index
 
 
-def default_bins(dimension: int) -> tuple[int, ...]:
-    """Returns numbers of bins that resolve the shape and are filled by 1e4 events or more.
+def default_bins(dimension: int, n_events: int = 50_000) -> tuple[int, ...]:
+    """Returns numbers of bins that are filled by 500 events on average, 50 bins at most.
+
+    More bins follow the fluctuations of the events, which makes regions too small.
 
     Args:
         dimension: Number of quantities in the histogram.
+        n_events: Number of events.
     """
-    return (25,) if dimension == 1 else ({2: 10, 3: 6}.get(dimension, 4),) * dimension
+    return (min(50, max(3, round((n_events / 500.0) ** (1.0 / dimension)))),) * dimension
 
 
 def mixture(weights: Floats) -> Floats:
@@ -232,7 +235,7 @@ def mixture(weights: Floats) -> Floats:
 
 
 def templates(values: Floats, weights: Floats, n_bins: Sequence[int]) -> Templates:
-    """Makes histograms with bins of equal content in the mixture of all benchmarks.
+    """Makes histograms whose bins are quantiles of the mixture of all benchmarks.
 
     Args:
         values: Observables, or components of the score, of weighted events, (event, dimension).
@@ -262,15 +265,23 @@ def sallino_templates(scores: Floats, weights: Floats, theta_ref: ArrayLike) -> 
 def _quantile_cuts(
     column: Floats, weights: Floats, parents: Integers, n_parents: int, n_bins: int
 ) -> Floats:
-    """Returns the inner edges that cut each bin so far into bins of equal weight."""
+    """Returns the inner edges that cut each bin so far at quantiles of its weight."""
     order = np.lexsort((column, parents))
     cumulative = np.cumsum(weights[order])
     last = np.searchsorted(parents[order], np.arange(n_parents), side="right")
     ends = np.append(0.0, cumulative)[last]
     starts = np.append(0.0, ends[:-1])
-    targets = starts[:, None] + np.outer(ends - starts, np.arange(1, n_bins) / n_bins)
+    targets = starts[:, None] + np.outer(ends - starts, _levels(n_bins))
     positions = np.searchsorted(cumulative, targets, side="right")
     return np.asarray(column[order][np.minimum(positions, len(column) - 1)])
+
+
+def _levels(n_bins: int) -> Floats:
+    """Returns the quantiles at which bins are cut: the zeros of a Chebyshev polynomial.
+
+    The content of the outermost of n bins is 2.5 / n^2 instead of 1 / n.
+    """
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(1, n_bins) / n_bins))
 
 
 def _index(column: Floats, cuts: Floats, parents: Integers) -> Integers:
