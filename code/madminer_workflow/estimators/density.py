@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from madminer_workflow.estimators.dense import Dense, tiles
-from madminer_workflow.estimators.inputs import ParameterScaler
+from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
 from madminer_workflow.estimators.losses import loss_of, uses_score
 from madminer_workflow.estimators.model import NetworkModel, as_tensors, event_blocks
 from madminer_workflow.estimators.networks import flow_network
+from madminer_workflow.estimators.redundancy import independent
 from madminer_workflow.estimators.training import Tensors
 from madminer_workflow.sampling.samples import Samples
 
@@ -30,6 +31,17 @@ class ConditionalDensity(NetworkModel):
     """
 
     @staticmethod
+    def choose_inputs(samples: Samples) -> NDArray[np.int64]:
+        """Returns the columns of the observables that are not functions of others.
+
+        The others have no density, and their ratio is that of the observables they depend on.
+
+        Args:
+            samples: The training samples.
+        """
+        return independent(ObservableScaler.of(samples.x)(samples.x))
+
+    @staticmethod
     def scale_parameters(samples: Samples) -> ParameterScaler:
         """Returns the scaling of parameters to mean zero and standard deviation one.
 
@@ -42,7 +54,7 @@ class ConditionalDensity(NetworkModel):
         """Returns the network of the description, with initial weights."""
         training = self.description.training
         return flow_network(
-            len(self.observables),
+            len(self.description.inputs),
             len(self.parameters),
             training.hidden_layers,
             training.activation,

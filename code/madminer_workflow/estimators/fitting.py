@@ -48,6 +48,7 @@ def fit(
     seeds = [
         seed(learner.seed, "training", learner.name, member, use) for use in ("weights", "order")
     ]
+    columns = family.choose_inputs(train)
     description = Description(
         method=learner.name,
         estimator=learner.estimator,
@@ -55,11 +56,12 @@ def fit(
         seed=learner.seed,
         parameters=train.parameters,
         observables=train.observables,
+        inputs=tuple(train.observables[column] for column in columns),
         theta_ref=train.theta_ref,
         n_train=len(train.x),
         n_validation=len(validation.x),
         training=learner.training,
-        observable_scaler=ObservableScaler.of(train.x),
+        observable_scaler=ObservableScaler.of(train.x[:, columns]),
         parameter_scaler=family.scale_parameters(train),
     )
     with seeded(seeds[0]):

@@ -132,6 +132,7 @@ class Description:
         seed: The seed of the whole run, from which those of the training are derived.
         parameters: Names of the parameters.
         observables: Names of the observables.
+        inputs: Names of those observables that enter the network.
         theta_ref: Reference points, (reference, parameter).
         n_train: Number of training samples.
         n_validation: Number of validation samples.
@@ -146,6 +147,7 @@ class Description:
     seed: int
     parameters: tuple[str, ...]
     observables: tuple[str, ...]
+    inputs: tuple[str, ...]
     theta_ref: Floats
     n_train: int
     n_validation: int
@@ -169,6 +171,7 @@ class Description:
         special = {
             "parameters": tuple(record["parameters"]),
             "observables": tuple(record["observables"]),
+            "inputs": tuple(record["inputs"]),
             "theta_ref": np.asarray(record["theta_ref"], float),
             "training": Training(**{**training, "hidden_layers": tuple(training["hidden_layers"])}),
             "observable_scaler": ObservableScaler.from_record(record["observable_scaler"]),
@@ -218,6 +221,15 @@ class NetworkModel(Model):
         return self.description.theta_ref
 
     @staticmethod
+    def choose_inputs(samples: Samples) -> NDArray[np.int64]:
+        """Returns the columns of the observables that enter the network; all if not overridden.
+
+        Args:
+            samples: The training samples.
+        """
+        return np.arange(len(samples.observables))
+
+    @staticmethod
     @abstractmethod
     def scale_parameters(samples: Samples) -> ParameterScaler:
         """Returns how parameters enter the network.
@@ -247,8 +259,9 @@ class NetworkModel(Model):
         """
 
     def _inputs(self, x: ArrayLike) -> Tensor:
-        """Returns observables as they enter the network, (event, observable)."""
-        return as_tensor(self.description.observable_scaler(x))
+        """Returns observables as they enter the network, (event, input)."""
+        columns = [self.observables.index(name) for name in self.description.inputs]
+        return as_tensor(self.description.observable_scaler(np.asarray(x)[:, columns]))
 
     def _thetas(self, thetas: ArrayLike) -> Tensor:
         """Returns parameter points as they enter the network, (theta, parameter)."""

@@ -45,7 +45,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
 }
 """Activation functions by name: MadMiner's, whose `sigmoid` is a ReLU, and SiLU."""
 
-_N_TRANSFORMATIONS = 5
+_N_TRANSFORMATIONS = 3
 _LARGEST_OUTPUT = 30.0
 
 

@@ -38,7 +38,7 @@ class QuadraticRatio(RatioModel):
         """Returns the network of the description, with initial weights."""
         training = self.description.training
         return QuadraticNetwork(
-            len(self.observables),
+            len(self.description.inputs),
             training.hidden_layers,
             training.activation,
             self._thetas(self.theta_ref),

@@ -90,7 +90,7 @@ class ParameterizedRatio(RatioModel):
         """Returns the network of the description, with initial weights."""
         training = self.description.training
         return ratio_network(
-            len(self.observables),
+            len(self.description.inputs),
             len(self.parameters),
             training.hidden_layers,
             training.activation,

@@ -39,7 +39,7 @@ class LocalScore(NetworkModel):
         """Returns the network of the description, with initial weights."""
         training = self.description.training
         return score_network(
-            len(self.observables),
+            len(self.description.inputs),
             len(self.parameters),
             training.hidden_layers,
             training.activation,
