@@ -88,5 +88,9 @@ def test_a_failed_step_is_reported(
     step = Step("training a_0", State.FAILED, tmp_path, RuntimeError("out of memory"))
     monkeypatch.setattr(launch, "run", lambda *_, **__: launch.Outcome((step,), 1.0))
     assert status(tmp_path, "--jobs", "3") == 1
-    assert capsys.readouterr() == ("", "error: training a_0 failed: out of memory\n")
+    assert capsys.readouterr() == (
+        "",
+        f"running in {tmp_path}/out, 3 steps at a time\n"
+        "error: training a_0 failed: out of memory\n",
+    )
     assert calls == []

@@ -34,20 +34,23 @@ def run(
     from madminer_workflow.tracking import store
 
     load(input_file, read_header(data_file))
+    jobs = jobs or launch.n_cores()
+    click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
     outcome = launch.run(
         "workflow/workflow.yml",
         {name: str(path.absolute()) for name, path in paths.items()},
         output_dir,
-        jobs or launch.n_cores(),
+        jobs,
         toplevel=_PROJECT,
         environment=store.environment,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
         context.exit(1)
+    click.echo(f"{len(outcome.steps)} steps in {outcome.seconds:.0f} s\n", err=True)
     products = output_dir / "plotting"
-    click.echo(table(read_json(products / "results.json")))
+    click.echo(table(read_json(products / "results.json")) + "\n")
     for name in ("results.json", "limits", "figures"):
         click.echo(f"{name:14}{products / name}")
     click.echo(f"{'tracking':14}make ui OUTPUT_DIR='{output_dir}'")
