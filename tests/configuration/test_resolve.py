@@ -138,9 +138,9 @@ def test_settings_of_a_method_replace_the_common_ones(header):
     assert (sally.sampling.n_train, sally.sampling.n_test) == (500, 10000)
 
 
-def test_last_learning_rate_is_a_tenth_of_the_first(header):
+def test_last_learning_rate_follows_the_first(header):
     training = configured({"training": {"learning_rate": 0.003}}, header).methods[0].training
-    assert training.final_learning_rate == pytest.approx(0.0003)
+    assert training.final_learning_rate == pytest.approx(0.0001)
 
 
 def test_luminosity_comes_from_the_input_file_the_event_file_or_the_default(header):

@@ -170,7 +170,7 @@ def test_figure_is_written_twice_with_the_same_bytes(tmp_path):
         axes.plot([1, 2, 0])
         paths = storage.write_figure(tmp_path, "curve", figure)
         contents.append([path.read_bytes() for path in paths])
-        assert not plt.fignum_exists(figure.number)
+        plt.close(figure)
     assert names(tmp_path) == ["curve.pdf", "curve.png"]
     assert contents[0] == contents[1]
 

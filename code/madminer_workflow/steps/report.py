@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["table"]
+
+_STAR = " *"
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -35,12 +36,15 @@ def table(results: Mapping[str, Any]) -> str:
             f"{words}:",
             *_aligned([["method", "best fit", f"68 % {size}", "95 %"], *rows]),
         ]
-    return "\n".join(wrapped for line in lines for wrapped in textwrap.wrap(line, 79) or [""])
+    if any(_STAR in line for line in lines):
+        lines += ["", "* reaches the border of the scan and may be larger"]
+    return "\n".join(lines)
 
 
 def _row(limit: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
     """Returns the cells of one method."""
-    best = ", ".join(f"{limit['best_fit'][name]:.2f}" for name in parameters)
+    fitted = [limit["best_fit"][name] for name in parameters]
+    best = "-" if None in fitted else ", ".join(f"{value:.2f}" for value in fitted)
     return [best, *(_size(limit["regions"][level]) for level in ("68", "95"))]
 
 
@@ -50,7 +54,7 @@ def _size(region: Mapping[str, Any]) -> str:
         text = " and ".join(f"[{low:.3g}, {high:.3g}]" for low, high in region["intervals"])
     else:
         text = f"{region['size']:.3g}"
-    return text + (" *" if region["touches_border"] else "")
+    return text + (_STAR if region["touches_border"] else "")
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
