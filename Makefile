@@ -13,7 +13,7 @@ PORT = 5000
 export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS PRESET EVENTS SEED PORT
 
 DEFAULT_DATA = data/dummy_data.h5
-PYTHON = .venv/bin/python
+VENV = .venv/bin/python
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
@@ -25,25 +25,25 @@ help: ## Print this list
 environment: .venv/.requirements.lock ## Create the virtual environment
 
 yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run it all (DATA_FILE INPUT_FILE OUTPUT_DIR JOBS)
-	@$(PYTHON) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
+	@$(VENV) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
 		--output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"}
 
 data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
-	@$(PYTHON) -m madminer_workflow generate --preset "$$PRESET" --events "$$EVENTS" \
+	@$(VENV) -m madminer_workflow generate --preset "$$PRESET" --events "$$EVENTS" \
 		--seed "$$SEED" --output "$$DATA_FILE"
 
 $(DEFAULT_DATA): | environment
-	@$(PYTHON) -m madminer_workflow generate --output $@
+	@$(VENV) -m madminer_workflow generate --output $@
 
 check: .venv/.requirements-dev.lock ## Check format, style, types and shell scripts
-	$(PYTHON) -m black --check $(SOURCES)
-	$(PYTHON) -m ruff check $(SOURCES)
-	$(PYTHON) -m mypy
+	$(VENV) -m black --check $(SOURCES)
+	$(VENV) -m ruff check $(SOURCES)
+	$(VENV) -m mypy
 	.venv/bin/shellcheck -x scripts/*.sh .ci/run
 
 test: .venv/.requirements-dev.lock ## Run all tests, the fast ones first
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto -m "not slow"
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n auto -m slow
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m slow
 
 ui: environment ## Look at a run with MLflow (OUTPUT_DIR PORT)
 	@cd "$$OUTPUT_DIR" && ls mlflow.db >/dev/null && exec "$$OLDPWD/.venv/bin/mlflow" ui \

@@ -57,8 +57,8 @@ def test_it_runs_the_workflow_and_prints_the_results(
     }
     assert calls == [("workflow/workflow.yml", paths, tmp_path / "out", 7)]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "the table of {'limits': 3}"
-    assert [line.split()[-1] for line in lines[1:4]] == [
+    assert lines[:2] == ["the table of {'limits': 3}", ""]
+    assert [line.split()[-1] for line in lines[2:5]] == [
         f"{tmp_path}/out/plotting/{name}" for name in ("results.json", "limits", "figures")
     ]
 
