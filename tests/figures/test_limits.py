@@ -80,20 +80,22 @@ def test_maps_are_not_transposed(parameter: int) -> None:
 def test_every_pair_of_a_corner_has_the_right_axes() -> None:
     figure = figures.limits([bowl("alices", 3)], "full", bowl("exact", 3))
     assert len(figure.axes) == 6
-    row_column = [(r, c) for r in range(3) for c in range(r + 1)]
-    covariance = {}
-    for axes, (row, column) in zip(figure.axes, row_column, strict=True):
-        if row != column:
-            points = contour_points(axes)[1]
-            covariance[row, column] = np.ptp(points, axis=0)
+    panels = {
+        (a.get_subplotspec().rowspan.start, a.get_subplotspec().colspan.start): a
+        for a in figure.axes
+    }
+    extent = {
+        place: np.ptp(contour_points(axes)[1], axis=0)
+        for place, axes in panels.items()
+        if place[0] != place[1]
+    }
     # the extent of the 95 % region in a parameter does not depend on what it is paired with
-    assert covariance[1, 0][0] == pytest.approx(covariance[2, 0][0], rel=0.02)
-    assert covariance[1, 0][1] == pytest.approx(covariance[2, 1][0], rel=0.02)
-    assert covariance[2, 0][1] == pytest.approx(covariance[2, 1][1], rel=0.02)
-    bottom = {axes.get_xlabel() for axes in figure.axes}
-    assert set(LABELS) <= bottom
-    assert figure.axes[1].get_ylabel() == LABELS[1]
-    assert figure.axes[3].get_ylabel() == LABELS[2]
+    assert extent[1, 0][0] == pytest.approx(extent[2, 0][0], rel=0.02)
+    assert extent[1, 0][1] == pytest.approx(extent[2, 1][0], rel=0.02)
+    assert extent[2, 0][1] == pytest.approx(extent[2, 1][1], rel=0.02)
+    assert [panels[2, column].get_xlabel() for column in range(3)] == LABELS
+    assert panels[1, 0].get_ylabel() == LABELS[1]
+    assert panels[2, 0].get_ylabel() == LABELS[2]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -194,3 +196,21 @@ def test_an_overview_shows_kinematics_and_full_side_by_side() -> None:
 def test_nothing_to_draw_is_said() -> None:
     with pytest.raises(ValueError, match="nothing to draw"):
         figures.limits([rate_limit(make_scan(2))], "kinematics")
+
+
+@pytest.mark.parametrize(("n", "n_planes"), [(1, 0), (2, 1), (3, 3)])
+def test_the_p_values_of_one_method_can_be_the_background(n: int, n_planes: int) -> None:
+    limits = [bowl("alices", n), bowl("sally", n, 0.2)]
+    figure = figures.limits(limits, "full", background="sally")
+    maps = [a for axes in figure.axes for a in axes.collections if isinstance(a, QuadMesh)]
+    profiled = " (profiled)" if n == 3 else ""
+    bars = [axes for axes in figure.axes if f"p-value of SALLY{profiled}" in _labels(axes)]
+    assert len(bars) == (n_planes > 0)
+    assert len(maps) == n_planes + len(bars)  # a colour bar is a mesh too
+    figure.canvas.draw()
+    without = figures.limits(limits, "full", background="not shown")
+    assert not any(isinstance(a, QuadMesh) for axes in without.axes for a in axes.collections)
+
+
+def _labels(axes: Axes) -> tuple[str, str]:
+    return axes.get_xlabel(), axes.get_ylabel()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,11 @@ Units = Mapping[str, str] | None
 
 @style.styled
 def limits(
-    limits: Sequence[Limit], which: Which, exact: Limit | None = None, units: Units = None
+    limits: Sequence[Limit],
+    which: Which,
+    exact: Limit | None = None,
+    units: Units = None,
+    background: str | None = None,
 ) -> Figure:
     """Draws the limits of all methods in one figure.
 
@@ -32,15 +37,19 @@ def limits(
         which: With the rate (full) or without.
         exact: The limit of the exact likelihood, if it is known.
         units: Unit of each parameter by name, for the axes.
+        background: Method whose p-values colour the planes of two parameters.
 
     Raises:
         ValueError: No limit excludes anything.
     """
     shown = _shown(limits, which, exact)
-    if len(shown[0].parameters) > 2:
-        return _corner(shown, which, units)
+    n = len(shown[0].parameters)
+    coloured = next((limit for limit in shown if n > 1 and limit.name == background), None)
+    if n > 2:
+        return _corner(shown, which, units, coloured)
     figure, (axes,) = style.panels(1, 1, (7.4, 5.0))
-    _draw_all(axes, shown, which, units)
+    _draw_all(axes, shown, which, units, coloured)
+    _colour_bar(figure, [axes], 0, coloured, pad=0.02)
     figure.legend(handles=panels.handles(shown, which), loc="outside right upper")
     return figure
 
@@ -110,7 +119,7 @@ def p_values(
     """
     shown = _shown(limits, which, exact)
     names = shown[0].parameters
-    figure, all_axes = style.panels(len(names), 3, (4.4, 4.0))
+    figure, all_axes = style.panels(len(names), 3, (7.4, 4.6) if len(names) == 1 else (4.4, 4.0))
     for number, axes in enumerate(all_axes):
         panels.p_curves(axes, shown, which, number, panels.window(shown, which, number))
         axes.set(xlabel=style.axis_label(names[number], units), ylabel=_p_label(len(names) - 1))
@@ -120,7 +129,9 @@ def p_values(
     return figure
 
 
-def _draw_all(axes: Axes, shown: Sequence[Limit], which: Which, units: Units) -> None:
+def _draw_all(
+    axes: Axes, shown: Sequence[Limit], which: Which, units: Units, coloured: Limit | None = None
+) -> None:
     """Draws limits of one or two parameters into one panel."""
     names = shown[0].parameters
     windows = [panels.window(shown, which, number) for number in range(len(names))]
@@ -130,33 +141,57 @@ def _draw_all(axes: Axes, shown: Sequence[Limit], which: Which, units: Units) ->
         panels.curves(axes, shown, which, 0, windows[0])
         axes.set_ylabel("$q$")
     else:
-        panels.contours(axes, shown, which, (0, 1), (windows[0], windows[1]))
+        _draw_plane(axes, shown, which, (0, 1), windows, coloured)
         axes.set_ylabel(style.axis_label(names[1], units))
 
 
-def _corner(shown: Sequence[Limit], which: Which, units: Units) -> Figure:
+def _draw_plane(
+    axes: Axes,
+    shown: Sequence[Limit],
+    which: Which,
+    plane: panels.Plane,
+    windows: Sequence[panels.Window],
+    coloured: Limit | None,
+) -> None:
+    """Draws the regions in a plane on top of the p-values of one method."""
+    plane_window = (windows[plane[0]], windows[plane[1]])
+    if coloured is not None:
+        panels.p_map(axes, coloured, which, plane, plane_window)
+    panels.contours(axes, shown, which, plane, plane_window)
+
+
+def _corner(shown: Sequence[Limit], which: Which, units: Units, coloured: Limit | None) -> Figure:
     """Draws every pair of parameters and, on the diagonal, every single one."""
     names = shown[0].parameters
     n = len(names)
     windows = [panels.window(shown, which, number) for number in range(n)]
     figure = Figure(figsize=(3.2 * n, 2.9 * n), layout="constrained")
-    for row in range(n):
-        for column in range(row + 1):
-            axes = style.panel(figure, (n, n), row * n + column)
-            if row == column:
-                panels.curves(axes, shown, which, row, windows[row])
-                axes.set_ylabel("$q$")
-            else:
-                plane_window = (windows[column], windows[row])
-                panels.contours(axes, shown, which, (column, row), plane_window)
-                axes.set_ylabel(style.axis_label(names[row], units))
-                axes.label_outer()
-            axes.set_xlabel(style.axis_label(names[column], units) if row == n - 1 else "")
-            axes.tick_params(labelbottom=row == n - 1)
+    for column, row in combinations_with_replacement(range(n), 2):
+        axes = style.panel(figure, (n, n), row * n + column)
+        if row == column:
+            panels.curves(axes, shown, which, row, windows[row])
+            axes.set_ylabel("$q$")
+        else:
+            _draw_plane(axes, shown, which, (column, row), windows, coloured)
+            axes.set_ylabel(style.axis_label(names[row], units))
+            axes.label_outer()
+        axes.set_xlabel(style.axis_label(names[column], units) if row == n - 1 else "")
+        axes.tick_params(labelbottom=row == n - 1)
     figure.suptitle(_title(shown[0], which))
+    place: dict[str, Any] = {"location": "bottom", "aspect": 60, "pad": 0.01, "shrink": 0.6}
+    _colour_bar(figure, figure.axes, n - 2, coloured, **place)
     entries = panels.handles(shown, which)
     figure.legend(handles=entries, loc="upper right", bbox_to_anchor=(0.97, 0.94))
     return figure
+
+
+def _colour_bar(
+    figure: Figure, axes: Sequence[Axes], n_profiled: int, limit: Limit | None, **place: Any
+) -> None:
+    """Draws what the colours of p-values mean beside axes, if there are colours."""
+    if limit is not None:
+        label = _p_label(n_profiled, limit)
+        figure.colorbar(panels.p_colours(), ax=axes, label=label, **place)
 
 
 def _separate_curves(
@@ -183,14 +218,13 @@ def _separate_maps(
     figure, all_axes = style.panels(len(shown) * len(planes), columns, (3.7, 3.3))
     cells = [(limit, plane) for limit in shown for plane in planes]
     for axes, (limit, plane) in zip(all_axes, cells, strict=True):
-        plane_window = (windows[plane[0]], windows[plane[1]])
-        mesh = panels.p_map(axes, limit, which, plane, plane_window)
-        panels.contours(axes, [*reference, limit], which, plane, plane_window)
+        _draw_plane(axes, [*reference, limit], which, plane, windows, limit)
         _label_map(axes, limit, plane, units)
     aspect = 20 * math.ceil(len(all_axes) / columns)
-    figure.colorbar(mesh, ax=all_axes, label=_p_label(n - 2), aspect=aspect, pad=0.01)
+    figure.colorbar(panels.p_colours(), ax=all_axes, label=_p_label(n - 2), aspect=aspect, pad=0.01)
     entries = [*panels.handles(reference, which, best_fit=False), *panels.meanings(shown[0])]
-    figure.legend(handles=entries, loc="outside lower center", ncols=len(entries))
+    ncols = 3 if len(all_axes) == 1 else len(entries)
+    figure.legend(handles=entries, loc="outside lower center", ncols=ncols)
     return figure
 
 
@@ -219,6 +253,7 @@ def _title(limit: Limit, which: Which) -> str:
     return f"{data} limits, {likelihood}, {amount}$^{{-1}}$"
 
 
-def _p_label(n_profiled: int) -> str:
-    """Returns the label of an axis of p-values."""
-    return "p-value (profiled)" if n_profiled else "p-value"
+def _p_label(n_profiled: int, limit: Limit | None = None) -> str:
+    """Returns the label of an axis of p-values, of one method if it is given."""
+    method = f" of {style.method_label(limit.name)}" if limit else ""
+    return f"p-value{method}" + (" (profiled)" if n_profiled else "")

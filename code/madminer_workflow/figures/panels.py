@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
@@ -47,9 +47,9 @@ _TRUTH: dict[str, Any] = {
     "marker": "*",
     "linestyle": "none",
     "color": "black",
-    "markeredgecolor": "white",
-    "markersize": 14,
-    "zorder": 5,
+    "markerfacecolor": "none",
+    "markersize": 15,
+    "zorder": 7,
 }
 _P_COLOURS = LinearSegmentedColormap.from_list("p-values", ["white", "#6FA8D6"])
 
@@ -98,10 +98,10 @@ def curves(
         axes.plot(x, _projection(limit, which, (parameter,), (x,)), **_line(limit))
         best = limit.minimum(which).theta[parameter]
         if _marks_best_fit(limit, which) and x_window[0] <= best <= x_window[1]:
-            axes.plot([best], [0.0], **_marker(limit), clip_on=False)
+            axes.plot([best], [0.0], **_marker(limit))
     levels = {name: threshold(p_value, 1) for p_value, (name, _) in _LEVELS.items()}
-    axes.set(xlim=x_window, ylim=(0.0, 1.8 * max(levels.values())))
-    axes.plot(limits[0].theta_true[parameter], 0.0, **_TRUTH, clip_on=False)
+    axes.set(xlim=x_window, ylim=(-0.3, 1.8 * max(levels.values())))
+    axes.plot(limits[0].theta_true[parameter], 0.0, **_TRUTH)
     _mark_line(axes, limits[0], parameter)
     _mark_levels(axes, levels)
 
@@ -160,7 +160,7 @@ def contours(
 
 def p_map(
     axes: Axes, limit: Limit, which: Which, plane: Plane, plane_window: tuple[Window, Window]
-) -> QuadMesh:
+) -> None:
     """Draws the p-value of two parameters as colours.
 
     Args:
@@ -169,14 +169,11 @@ def p_map(
         which: With the rate (full) or without.
         plane: Numbers of the parameters on the horizontal and the vertical axis.
         plane_window: Ranges of both.
-
-    Returns:
-        The mesh, for a colour bar.
     """
     x, y = (np.linspace(*side, _FINE) for side in plane_window)
     centres = (0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1]))
     p = p_values(_projection(limit, which, plane, centres), 2)
-    return axes.pcolormesh(
+    axes.pcolormesh(
         x,
         y,
         np.maximum(p.T, _SMALLEST_P),  # the vertical axis comes first
@@ -184,6 +181,11 @@ def p_map(
         cmap=_P_COLOURS,
         rasterized=True,
     )
+
+
+def p_colours() -> ScalarMappable:
+    """Returns the colours of p-values, for a colour bar."""
+    return ScalarMappable(LogNorm(_SMALLEST_P, 1.0), _P_COLOURS)
 
 
 def handles(limits: Sequence[Limit], which: Which, *, best_fit: bool = True) -> list[Line2D]:

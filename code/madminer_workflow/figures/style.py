@@ -80,7 +80,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "legend.handlelength": 2.2,
     "axes.linewidth": 0.8,
-    "axes.axisbelow": True,
+    "axes.axisbelow": "line",
     "lines.linewidth": 1.7,
     "lines.markersize": 6,
     "xtick.direction": "in",
@@ -194,7 +194,7 @@ def panel(figure: Figure, shape: tuple[int, int], number: int) -> Axes:
         number: Which panel, counted row by row from zero.
     """
     axes = figure.add_subplot(*shape, number + 1)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     return axes
 
 
