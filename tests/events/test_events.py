@@ -116,7 +116,28 @@ def test_numbers_that_are_not_finite_are_refused(event_file, name, value):
 
 def test_columns_of_nuisance_benchmarks_are_dropped(event_file):
     with h5py.File(event_file, "a") as file:
+        del file["morphing"]
         file["benchmarks/is_nuisance"][1] = 1
         raw = file["samples/weights"][()]
     events = read_events(read_header(event_file))
     np.testing.assert_allclose(events.weights, raw[:, [0, 2, 3, 4, 5]])
+
+
+@pytest.mark.parametrize("source", [-2, 6])
+def test_sources_that_are_no_benchmarks_are_refused(event_file, source):
+    with h5py.File(event_file, "a") as file:
+        file["samples/sampling_benchmarks"][3] = source
+    header = read_header(event_file)
+    with pytest.raises(InputError, match=r"from -?\d to -?\d, allowed: -1 to 5"):
+        read_events(header)
+
+
+def test_files_that_change_after_the_header_was_read(event_file):
+    header = read_header(event_file)
+    with h5py.File(event_file, "a") as file:
+        del file["samples/weights"]
+    with pytest.raises(InputError, match="HDF5, but not a MadMiner event file"):
+        read_events(header)
+    event_file.unlink()
+    with pytest.raises(InputError, match="no such file, expected"):
+        read_events(header)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.events import Parameter, read_header
+from madminer_workflow.events import Parameter, read_events, read_header
 from madminer_workflow.events.header import PROCESS_ATTRIBUTE
 
 
@@ -89,12 +89,30 @@ def test_without_morphing_only_benchmarks_have_weights(event_file):
 
 def test_benchmarks_of_nuisance_parameters_are_left_out(event_file):
     with h5py.File(event_file, "a") as file:
+        del file["morphing"]
         file["benchmarks/is_nuisance"][1] = 1
         file["benchmarks/is_reference"][:] = [0, 0, 1, 0, 0, 0]
     header = read_header(event_file)
     assert header.benchmark_names == ("sm", "b2", "b3", "b4", "b5")
     assert header.benchmark_columns.tolist() == [0, 2, 3, 4, 5]
     assert header.reference == "b2"
+
+
+def test_benchmarks_that_came_after_the_morphing_have_no_part_in_it(event_file):
+    thetas = np.random.default_rng(1).normal(size=(5, 2))
+    expected = read_header(event_file).weights(thetas)
+    with h5py.File(event_file, "a") as file:
+        for name, rows in {"names": [b"late"], "values": [[0.3, 0.4]], "is_nuisance": [0]}.items():
+            values = np.append(file[f"benchmarks/{name}"][()], rows, axis=0)
+            del file[f"benchmarks/{name}"]
+            file[f"benchmarks/{name}"] = values
+        del file["benchmarks/is_reference"]
+        weights = np.pad(file["samples/weights"][()], ((0, 0), (0, 1)))
+        del file["samples/weights"]
+        file["samples/weights"] = weights
+    header = read_header(event_file)
+    assert header.benchmark_names[6:] == ("late",)
+    np.testing.assert_array_equal(header.weights(thetas), np.pad(expected, ((0, 0), (0, 1))))
 
 
 def test_optional_parts(event_file):
@@ -168,3 +186,44 @@ def test_shapes_that_do_not_fit(event_file, observations, weights, message):
             weights
         )
     assert refusal(event_file) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("benchmarks/values", np.zeros((6, 1)), "of shape (6, 1), expected finite numbers"),
+        ("parameters/val_ranges", np.full((2, 2), np.nan), "of shape (2, 2), expected finite"),
+        ("morphing/components", np.zeros((6, 3), int), "of shape (6, 3), expected finite numbers"),
+        ("morphing/morphing_matrix", np.eye(7), "of shape (7, 7), expected finite numbers"),
+    ],
+)
+def test_arrays_that_do_not_fit(event_file, name, values, message):
+    with h5py.File(event_file, "a") as file:
+        del file[name]
+        file[name] = values
+    assert refusal(event_file).startswith(f"{name} {message}")
+
+
+@pytest.mark.parametrize("name", ["parameters", "benchmarks/names", "samples/weights"])
+def test_parts_of_another_kind(event_file, name):
+    with h5py.File(event_file, "a") as file:
+        del file[name]
+        file.create_group(name)
+    assert "not a MadMiner event file" in refusal(event_file)
+
+
+def test_damaged_bytes_give_one_line(make_event_file, tmp_path):
+    path = make_event_file(tmp_path / "events.h5", n_events=40)
+    content, outcomes = np.frombuffer(path.read_bytes(), np.uint8), []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        damaged, where = content.copy(), rng.integers(0, len(content), 10)
+        damaged[where] = rng.integers(0, 256, 10)
+        path.write_bytes(damaged.tobytes())
+        try:
+            read_events(read_header(path))
+            outcomes.append("read")
+        except InputError as error:
+            outcomes.append(str(error))
+    assert all("\n" not in outcome for outcome in outcomes)
+    assert 20 < outcomes.count("read") < 180

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.events.header import Header
+from madminer_workflow.events.header import Header, opened
 
 __all__ = ["Events", "read_events"]
 
@@ -112,9 +111,9 @@ def read_events(header: Header) -> Events:
         header: The header of the file.
 
     Raises:
-        InputError: Observables or weights are not finite numbers.
+        InputError: Observables or weights are not finite numbers, or the file is damaged.
     """
-    with h5py.File(header.path) as file:
+    with opened(header.path) as file:
         x = file["samples/observations"][()].astype(float, copy=False)
         weights = file["samples/weights"][()].astype(float, copy=False)
         sampled_from = file["samples/sampling_benchmarks"][()].astype(np.int64)
@@ -129,6 +128,12 @@ def read_events(header: Header) -> Events:
 
 def _shares(header: Header, sampled_from: NDArray[np.int64]) -> Floats:
     """Returns the share of the cross section that the sample of each event stands for, (event,)."""
+    first, last, n = sampled_from.min(), sampled_from.max(), len(header.n_sampled)
+    if not -1 <= first <= last < n:
+        raise InputError(
+            f"{header.path}: samples/sampling_benchmarks from {first} to {last}, "
+            f"allowed: -1 to {n - 1}"
+        )
     total = header.n_sampled.sum()
     if total == 0:
         return np.ones(len(sampled_from))

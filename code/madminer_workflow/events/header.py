@@ -6,7 +6,9 @@ arXiv:1907.10621); it is read with h5py because importing MadMiner costs seconds
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["PROCESS_ATTRIBUTE", "Header", "Morphing", "Parameter", "read_header"]
+__all__ = ["PROCESS_ATTRIBUTE", "Header", "Morphing", "Parameter", "opened", "read_header"]
 
 Floats = NDArray[np.float64]
 
@@ -170,20 +172,45 @@ def read_header(path: str | Path) -> Header:
         path: The file.
 
     Raises:
-        InputError: The file is missing, truncated, not HDF5, not from MadMiner or has no events.
+        InputError: The file is missing, damaged, not HDF5, not from MadMiner or has no events.
     """
     path = Path(path)
+    with opened(path) as file:
+        header = _header(path, file)
+    _check_shapes(header)
+    return header
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Opens an event file; what goes wrong in the block is the fault of the file.
+
+    Args:
+        path: The file.
+
+    Yields:
+        The open file.
+
+    Raises:
+        InputError: The file is missing, truncated, damaged, not HDF5 or not from MadMiner.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such file, expected a MadMiner event file (HDF5)")
     try:
         with h5py.File(path) as file:
-            return _header(path, file)
+            yield file
+    except InputError:
+        raise
     except OSError as error:
-        cause = "truncated" if "truncated" in str(error) else "not an HDF5 file"
+        causes = {"truncated": "truncated", "signature not found": "not an HDF5 file"}
+        found = (cause for text, cause in causes.items() if text in str(error))
+        cause = next(found, f"cannot be read ({error})")
         raise InputError(f"{path}: {cause}, expected a MadMiner event file (HDF5)") from error
     except KeyError as error:
         missing = str(error).strip("'\"")
         raise InputError(f"{path}: HDF5, but not a MadMiner event file ({missing})") from error
+    except Exception as error:  # h5py and NumPy raise many kinds for damaged content
+        raise InputError(f"{path}: damaged or not a MadMiner event file ({error})") from error
 
 
 def _header(path: Path, file: Any) -> Header:
@@ -211,9 +238,30 @@ def _header(path: Path, file: Any) -> Header:
         observables=tuple(observables),
         n_events=n_events,
         n_sampled=_n_sampled(file, n_events, len(names)),
-        morphing=_morphing(file),
+        morphing=_morphing(file, len(physical)),
         process=_process(file),
     )
+
+
+def _check_shapes(header: Header) -> None:
+    """Refuses arrays that do not fit together or are not finite."""
+    n_parameters, n_benchmarks = len(header.parameters), len(header.benchmark_names)
+    expected: dict[str, tuple[NDArray[Any], tuple[int, ...]]] = {
+        "parameters/val_ranges": (header.ranges, (n_parameters, 2)),
+        "benchmarks/values": (header.benchmark_values, (n_benchmarks, n_parameters)),
+    }
+    if header.morphing is not None:
+        components, matrix = header.morphing.components, header.morphing.matrix
+        expected |= {
+            "morphing/components": (components, (len(components), n_parameters)),
+            "morphing/morphing_matrix": (matrix, (len(components), n_benchmarks)),
+        }
+    for name, (array, shape) in expected.items():
+        if array.shape != shape or not np.isfinite(array).all():
+            raise InputError(
+                f"{header.path}: {name} of shape {array.shape}, expected finite numbers of "
+                f"shape {shape}"
+            )
 
 
 def _texts(dataset: Any) -> list[str]:
@@ -251,12 +299,14 @@ def _n_sampled(file: Any, n_events: int, n_benchmarks: int) -> NDArray[np.int64]
     return counts
 
 
-def _morphing(file: Any) -> Morphing | None:
-    """Returns the morphing setup of the file."""
+def _morphing(file: Any, n_benchmarks: int) -> Morphing | None:
+    """Returns the morphing setup; benchmarks that came after it have no part in it."""
     if "morphing" not in file:
         return None
     components = file["morphing/components"][()].astype(np.int64)
-    return Morphing(components, file["morphing/morphing_matrix"][()].astype(float))
+    matrix = file["morphing/morphing_matrix"][()].astype(float)
+    n_later = max(n_benchmarks - matrix.shape[1], 0)
+    return Morphing(components, np.pad(matrix, ((0, 0), (0, n_later))))
 
 
 def _process(file: Any) -> dict[str, Any] | None:
