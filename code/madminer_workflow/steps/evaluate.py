@@ -134,7 +134,7 @@ def _from_score(
         lines = histograms.sallino_templates(scores, events.weights, theta_ref)
         log_likelihood = lines.log_likelihood(_grid(limits), morphing, data)
     else:
-        bins = histograms.default_bins(scores.shape[1])
+        bins = histograms.default_bins(scores.shape[1], len(events))
         templates = histograms.templates(scores, events.weights, bins)
         log_likelihood = templates.log_likelihood(morphing(_grid(limits)), data)
     some = slice(_n_pairs(configuration, model))

@@ -91,9 +91,10 @@ def figures(
 
     wanted, exact = combination.configuration.plotting, combination.exact
     shown = [limit for limit in combination.limits.values() if wanted.rates or limit.name != "rate"]
+    background = wanted.all_methods_pvalue
     for which in _shown(combination):
         if wanted.all_methods:
-            yield f"limits_{which}", draw.limits(shown, which, exact, units)
+            yield f"limits_{which}", draw.limits(shown, which, exact, units, background)
             yield f"p_values_{which}", draw.p_values(shown, which, exact, units)
         if wanted.all_methods_separate:
             yield f"limits_separate_{which}", draw.separate(shown, which, exact, units)
