@@ -44,6 +44,7 @@ class Gaussian:
 
     n_parameters: int = 2
     noise: float = 0.5
+    reach: float = 1.0
 
     @property
     def variance(self) -> float:
@@ -72,6 +73,7 @@ class Quadratic:
     """p(x|theta) ~ (1 + theta_0 x_0)^2 + sum_j>0 (theta_j x_j)^2 for x in [-1, 1]^k."""
 
     n_parameters: int = 2
+    reach: float = 0.6
 
     def log_ratio(self, x: Floats, thetas: Floats) -> Floats:
         """Returns log p(x|theta) / p(x|0), (event, theta)."""
@@ -106,10 +108,10 @@ class Quadratic:
 
 
 def samples(toy: Gaussian | Quadratic, name: str, n: int, seed: int = 0) -> Samples:
-    """Draws samples for a method; theta_0 is uniform in [-1, 1]^k, the reference is at zero."""
+    """Draws samples for a method; theta_0 is uniform within the reach, the reference is at zero."""
     rng = np.random.default_rng(seed)
     kind, shape = METHODS[name].kind, (n, toy.n_parameters)
-    theta = np.zeros(shape) if kind == "score" else rng.uniform(-1, 1, shape)
+    theta = np.zeros(shape) if kind == "score" else rng.uniform(-toy.reach, toy.reach, shape)
     y = np.asarray(rng.uniform(size=n) < 0.5, float) if kind == "ratio" else np.zeros(n)
     x, z = toy.draw(theta * (1 - y[:, None]), rng)
     return Samples(

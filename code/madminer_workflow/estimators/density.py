@@ -16,6 +16,7 @@ from madminer_workflow.estimators.losses import loss_of, uses_score
 from madminer_workflow.estimators.model import NetworkModel, as_tensors, event_blocks
 from madminer_workflow.estimators.networks import flow_network
 from madminer_workflow.estimators.redundancy import independent
+from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.estimators.training import Tensors
 from madminer_workflow.sampling.samples import Samples
 
@@ -85,6 +86,7 @@ class ConditionalDensity(NetworkModel):
             (_, log_p), t_hat = flow.log_likelihood(theta, batch["x"]), None
         return loss_of(self.method, alpha)(log_p, t_hat, batch.get("t_xz"))
 
+    @single_thread()
     @torch.no_grad()
     def log_ratio_at(self, x: ArrayLike, thetas: ArrayLike) -> Floats:
         """Returns log p(x|theta) / p(x|reference) with one parameter point an event, (event,).
@@ -143,6 +145,7 @@ def _dense(transformation: Any, activation: str) -> Dense:
     return Dense(list(zip([*weights, torch.cat(last, dim=1)], biases, strict=True)), activation)
 
 
+@single_thread()
 def _log_density(steps: list[Dense], x: Tensor, points: Tensor) -> Tensor:
     """Returns log p(x|theta) up to a constant, (event, theta)."""
     n_parameters = points.shape[1]

@@ -8,6 +8,7 @@ from madminer_workflow.configuration.model import Learner
 from madminer_workflow.estimators.inputs import ObservableScaler
 from madminer_workflow.estimators.model import Description, NetworkModel, model_class
 from madminer_workflow.estimators.networks import seeded
+from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.estimators.training import History, Progress, minimise
 from madminer_workflow.sampling.samples import Samples
 from madminer_workflow.seeds import seed
@@ -23,6 +24,7 @@ class Fitted:
     history: History
 
 
+@single_thread()
 def fit(
     learner: Learner,
     train: Samples,

@@ -36,11 +36,13 @@ def load(folder: str | Path) -> NetworkModel:
     """
     path = Path(folder) / DESCRIPTION
     record = read_json(path)
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: not the description of a model")
     try:
-        record.pop("kind")
+        del record["kind"]
         description = Description.from_record(record)
         model = model_class(description.method, description.estimator)(description)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not the description of a model ({error})") from error
     path = Path(folder) / WEIGHTS
     weights = read_weights(path)

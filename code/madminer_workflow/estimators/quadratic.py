@@ -13,6 +13,7 @@ from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.model import event_blocks
 from madminer_workflow.estimators.networks import QuadraticNetwork, with_one
 from madminer_workflow.estimators.ratio import RatioModel
+from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.sampling.samples import Samples
 
 __all__ = ["QuadraticRatio"]
@@ -58,6 +59,7 @@ class QuadraticRatio(RatioModel):
         for events in event_blocks(len(x), len(points)):
             yield events, self._on_grid(self._inputs(x[events]), points)
 
+    @single_thread()
     @torch.no_grad()
     def _on_grid(self, inputs: Tensor, points: Tensor) -> Floats:
         """Returns log r, (event, theta)."""

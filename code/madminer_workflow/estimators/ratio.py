@@ -19,6 +19,7 @@ from madminer_workflow.estimators.model import (
     event_blocks,
 )
 from madminer_workflow.estimators.networks import ratio_network
+from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.estimators.training import Tensors
 from madminer_workflow.sampling.samples import Samples
 
@@ -59,6 +60,7 @@ class RatioModel(NetworkModel):
         labels = batch["y"], batch.get("r_xz"), batch.get("t_xz")
         return loss_of(self.method, alpha)(s_hat, log_r, t_hat, None, *labels, None)
 
+    @single_thread()
     @torch.no_grad()
     def log_ratio_at(self, x: ArrayLike, thetas: ArrayLike) -> Floats:
         """Returns log r with one parameter point an event, (event,).
@@ -117,6 +119,7 @@ class ParameterizedRatio(RatioModel):
             yield events, _on_grid(dense, of_x, of_theta)
 
 
+@single_thread()
 def _on_grid(dense: Dense, of_x: Tensor, of_theta: Tensor) -> Floats:
     """Returns the output for all sums of the parts of events and of points, (event, theta)."""
     result = torch.empty(len(of_theta), len(of_x))

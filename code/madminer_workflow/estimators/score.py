@@ -12,6 +12,7 @@ from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.losses import loss_of
 from madminer_workflow.estimators.model import NetworkModel, as_tensors, event_blocks
 from madminer_workflow.estimators.networks import score_network
+from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.estimators.training import Tensors
 from madminer_workflow.sampling.samples import Samples
 
@@ -61,6 +62,7 @@ class LocalScore(NetworkModel):
         """
         return loss_of(self.method, 0.0)(self.network(batch["x"]), batch["t_xz"])
 
+    @single_thread()
     @torch.no_grad()
     def score(self, x: ArrayLike) -> NDArray[np.float64]:
         """Returns the score at the reference point, (event, parameter).
