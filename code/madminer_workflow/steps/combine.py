@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from madminer_workflow.configuration.model import Configuration, Limits
+from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import Events
 from madminer_workflow.processes import exact_likelihood
@@ -32,6 +32,14 @@ from madminer_workflow.storage import read_json
 __all__ = ["Combination", "Member", "combine_members", "read_members"]
 
 log = logging.getLogger(__name__)
+
+# Grid and data, which all members must agree on, and their keys in the input file.
+_SHARED = {
+    "region": "asymptotic_limits.region",
+    "resolutions": "asymptotic_limits.resolutions",
+    "theta_true": "asymptotic_limits.theta_true",
+    "luminosity_ipb": "luminosity",
+}
 
 Floats = NDArray[np.float64]
 
@@ -98,7 +106,9 @@ def read_members(folders: Sequence[Path]) -> list[Member]:
     for member in members:
         key = (member.evaluation.method, int(member.model["member"]))
         if key in seen:
-            raise InputError(f"{member.folder}: the same member {key} as {seen[key]}")
+            raise InputError(
+                f"{member.folder}: member {key[1]} of {key[0]}, which {seen[key]} holds as well"
+            )
         seen[key] = member.folder
     return members
 
@@ -116,8 +126,8 @@ def combine_members(
     Raises:
         InputError: Members were evaluated for another grid or other data.
     """
-    configuration = _evaluated(configuration, members)
     by_method = _by_method(configuration, members)
+    configuration = _evaluated(configuration, [m for group in by_method.values() for m in group])
     evaluations = {
         name: _ensemble(configuration, events, group) for name, group in by_method.items()
     }
@@ -138,36 +148,35 @@ def combine_members(
     )
 
 
+def _by_method(
+    configuration: Configuration, members: Sequence[Member]
+) -> dict[str, Sequence[Member]]:
+    """Returns the members of each method, methods in the order of the configuration."""
+    groups: dict[str, list[Member]] = {method.name: [] for method in configuration.methods}
+    for member in sorted(members, key=lambda member: int(member.model["member"])):
+        name = member.evaluation.method
+        if name in groups:
+            groups[name].append(member)
+        else:
+            log.warning("%s: left out, %s is not among the methods", member.folder, name)
+    for name in (name for name, group in groups.items() if not group):
+        log.warning("%s: no result was given, so it has no limit", name)
+    return {name: group for name, group in groups.items() if group}
+
+
 def _evaluated(configuration: Configuration, members: Sequence[Member]) -> Configuration:
     """Returns the configuration with the luminosity for which the members were evaluated."""
     wanted = configuration.limits
     for member in members:
         limits = member.evaluation.limits
         wanted = replace(wanted, luminosity_ipb=members[0].evaluation.limits.luminosity_ipb)
-        if _data(limits) != _data(wanted):
-            raise InputError(
-                f"{member.folder}: evaluated for {_data(limits)}, expected {_data(wanted)}"
-            )
+        for name, key in _SHARED.items():
+            found, expected = getattr(limits, name), getattr(wanted, name)
+            if found != expected:
+                raise InputError(
+                    f"{member.folder}: {key}: evaluated for {found}, expected {expected}"
+                )
     return replace(configuration, limits=wanted)
-
-
-def _data(limits: Limits) -> dict[str, Any]:
-    """Returns grid and data, which members must agree on."""
-    return {name: value for name, value in vars(limits).items() if name != "include_xsec"}
-
-
-def _by_method(
-    configuration: Configuration, members: Sequence[Member]
-) -> dict[str, Sequence[Member]]:
-    """Returns the members of each method, methods in the order of the configuration."""
-    found: dict[str, Sequence[Member]] = {}
-    for method in configuration.methods:
-        group = [member for member in members if member.evaluation.method == method.name]
-        if group:
-            found[method.name] = sorted(group, key=lambda member: int(member.model["member"]))
-        else:
-            log.warning("%s: no result was given, so it has no limit", method.name)
-    return found
 
 
 def _ensemble(

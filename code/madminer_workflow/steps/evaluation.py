@@ -19,7 +19,9 @@ __all__ = ["Evaluation"]
 
 Floats = NDArray[np.float64]
 
-_ARRAYS = ("log_likelihood", "log_likelihood_raw", "log_normalisation", "joint", "learned")
+_ALWAYS = ("log_likelihood", "joint", "learned")
+_RATIO_ONLY = ("log_likelihood_raw", "log_normalisation")
+_ARRAYS = _ALWAYS + _RATIO_ONLY
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ class Evaluation:
         """
         record, arrays = read_json(folder / "result.json"), read_npz(folder / "result.npz")
         try:
-            special: dict[str, Any] = {name: arrays.get(name) for name in _ARRAYS}
+            special: dict[str, Any] = {name: arrays[name] for name in _ALWAYS}
+            special |= {name: arrays.get(name) for name in _RATIO_ONLY}
             special["limits"] = _limits(record["limits"])
             special["fisher"] = record["fisher"] and _information(record["fisher"])
             return cls(**{**record, **special})
