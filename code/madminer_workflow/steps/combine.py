@@ -135,6 +135,7 @@ def combine_members(
     limits = {
         name: combine(scan, name, evaluation.log_likelihood, evaluation.log_likelihood_raw)
         for name, evaluation in evaluations.items()
+        if _usable(evaluation)
     }
     limits |= {"histogram": _histogram(configuration, events, scan), "rate": rate_limit(scan)}
     return Combination(
@@ -189,6 +190,16 @@ def _ensemble(
 
     models = [load(member.folder / "model") for member in members]
     return evaluate(configuration, Ensemble(models), events)
+
+
+def _usable(evaluation: Evaluation) -> bool:
+    """Tells whether any point has a likelihood, which a network that diverged does not give."""
+    usable = bool(np.isfinite(evaluation.log_likelihood).any())
+    if not usable:
+        log.warning(
+            "%s: no likelihood at any parameter point, so it has no limit", evaluation.method
+        )
+    return usable
 
 
 def _scan(configuration: Configuration, events: Events) -> Scan:

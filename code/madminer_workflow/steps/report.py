@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["table"]
 
+_WIDTH = 80
+_CELL_WIDTH = 32  # of the longest cell, that of the best fit
 _STAR = " *"
 
 
@@ -17,51 +22,65 @@ def table(results: Mapping[str, Any]) -> str:
         results: The content of results.json.
     """
     parameters = results["parameters"]
-    size = {1: "length", 2: "area"}.get(len(parameters), "volume")
-    kinds = [("full", "kinematics and rate"), ("kinematics", "kinematics only")]
-    shown = [(kind, words) for kind, words in kinds if kind in results["shown"]]
-    theta = ", ".join(f"{name} = {value:g}" for name, value in results["theta_true"].items())
-    lines = [
-        f"Expected limits for {theta}, {results['luminosity_ipb']:g} /pb, "
-        f"{results['n_expected']:.5g} events",
-    ]
-    for kind, words in shown:
+    size = {1: "interval", 2: "area"}.get(len(parameters), "volume")
+    kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
+    lines = _heading(results)
+    for kind, words in kinds.items():
+        if kind not in results["shown"]:
+            continue
         rows = [
-            [name, *_row(limit[kind], parameters)]
+            [[name], *_row(limit[kind], parameters)]
             for name, limit in results["limits"].items()
             if kind == "full" or name != "rate"
         ]
-        lines += [
-            "",
-            f"{words}:",
-            *_aligned([["method", "best fit", f"68 % {size}", "95 %"], *rows]),
-        ]
+        titles = [["method"], ["best fit"], [f"68 % {size}"], ["95 %"]]
+        lines += ["", f"{words}:", *_aligned([titles, *rows])]
     if any(_STAR in line for line in lines):
         lines += ["", "* reaches the border of the scan and may be larger"]
     return "\n".join(lines)
 
 
-def _row(limit: Mapping[str, Any], parameters: Sequence[str]) -> list[str]:
-    """Returns the cells of one method."""
-    fitted = [limit["best_fit"][name] for name in parameters]
-    best = "-" if None in fitted else ", ".join(f"{value:.2f}" for value in fitted)
-    return [best, *(_size(limit["regions"][level]) for level in ("68", "95"))]
+def _heading(results: Mapping[str, Any]) -> list[str]:
+    """Returns what the limits are for."""
+    theta = ", ".join(f"{name} = {value:g}" for name, value in results["theta_true"].items())
+    data = f"{results['luminosity_ipb']:g} /pb, {results['n_expected']:.5g} events"
+    return textwrap.wrap(f"Expected limits for {theta}, {data}", _WIDTH, subsequent_indent="  ")
 
 
-def _size(region: Mapping[str, Any]) -> str:
-    """Returns the size of a region, or its intervals for one parameter."""
+def _row(limit: Mapping[str, Any], parameters: Sequence[str]) -> list[list[str]]:
+    """Returns the cells of one method, each as its lines."""
+    regions = limit["regions"]
+    best = [
+        _rounded(limit["best_fit"][name], *interval)
+        for name, interval in zip(parameters, regions["68"]["box"], strict=True)
+    ]
+    known = "-" if None in best else ", ".join(filter(None, best))
+    return [textwrap.wrap(known, _CELL_WIDTH), *(_size(regions[level]) for level in ("68", "95"))]
+
+
+def _rounded(value: float | None, low: float, high: float) -> str | None:
+    """Returns a value to a hundredth of an interval or finer; None if there is none."""
+    if value is None or not math.isfinite(value):
+        return None
+    decimals = max(0, 2 - math.floor(math.log10(high - low))) if high > low else 2
+    return f"{round(value, decimals) + 0.0:.{decimals}f}"  # + 0.0 makes -0.0 a zero
+
+
+def _size(region: Mapping[str, Any]) -> list[str]:
+    """Returns the size of a region, or its intervals for one parameter, one a line."""
     if region["intervals"] is not None:
-        text = " and ".join(f"[{low:.3g}, {high:.3g}]" for low, high in region["intervals"])
+        lines = [f"[{low:.3g}, {high:.3g}]" for low, high in region["intervals"]] or ["-"]
     else:
-        text = f"{region['size']:.3g}"
-    return text + (_STAR if region["touches_border"] else "")
+        lines = [f"{region['size']:.3g}"]
+    return [*lines[:-1], lines[-1] + (_STAR if region["touches_border"] else "")]
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns the rows with columns of equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def _aligned(rows: Sequence[Sequence[Sequence[str]]]) -> list[str]:
+    """Returns the lines of rows with columns of equal width."""
+    columns = list(zip(*rows, strict=True))
+    widths = [max(len(line) for cell in column for line in cell) for column in columns]
     return [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "".join(f"  {text:{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
         for row in rows
+        for line in itertools.zip_longest(*row, fillvalue="")
     ]

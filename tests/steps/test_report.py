@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from madminer_workflow.steps.report import table
+
+Record = dict[str, Any]
+
+
+def region(n_parameters: int, touches_border: bool = False, **changes: Any) -> Record:
+    intervals = [[-0.1, 0.20001]] if n_parameters == 1 else None
+    box = [[-0.1, 0.2]] * n_parameters
+    return {
+        "size": 0.12345,
+        "box": box,
+        "intervals": intervals,
+        "touches_border": touches_border,
+    } | changes
+
+
+def limit(names: list[str], best: list[float | None], **changes: Any) -> Record:
+    regions = {level: region(len(names), **changes) for level in ("68", "95")}
+    kind = {"best_fit": dict(zip(names, best, strict=True)), "regions": regions}
+    return {"full": kind, "kinematics": kind}
+
+
+def results(names: list[str], **limits: Record) -> Record:
+    return {
+        "parameters": names,
+        "theta_true": dict.fromkeys(names, 0.0),
+        "luminosity_ipb": 300000.0,
+        "n_expected": 1903.879,
+        "shown": ["full", "kinematics"],
+        "limits": limits,
+    }
+
+
+def test_two_parameters() -> None:
+    shown = table(
+        results(
+            ["c_u", "c_d"],
+            alices=limit(["c_u", "c_d"], [0.01234, -0.0001]),
+            rate=limit(["c_u", "c_d"], [-0.5, 0.25], touches_border=True),
+        )
+    )
+    assert shown.splitlines() == [
+        "Expected limits for c_u = 0, c_d = 0, 300000 /pb, 1903.9 events",
+        "",
+        "kinematics and rate:",
+        "  method  best fit       68 % area  95 %",
+        "  alices  0.012, 0.000   0.123      0.123",
+        "  rate    -0.500, 0.250  0.123 *    0.123 *",
+        "",
+        "kinematics only:",
+        "  method  best fit      68 % area  95 %",
+        "  alices  0.012, 0.000  0.123      0.123",
+        "",
+        "* reaches the border of the scan and may be larger",
+    ]
+
+
+def test_one_parameter_has_intervals_one_a_line() -> None:
+    intervals = [[-0.31, -0.2], [-0.1, 0.20001], [1.5, 2.25]]
+    shown = table(
+        results(
+            ["c_u"],
+            alices=limit(["c_u"], [0.0], intervals=intervals, touches_border=True),
+            carl=limit(["c_u"], [0.0], intervals=[]),
+        )
+    )
+    assert shown.splitlines()[3:8] == [
+        "  method  best fit  68 % interval  95 %",
+        "  alices  0.000     [-0.31, -0.2]  [-0.31, -0.2]",
+        "                    [-0.1, 0.2]    [-0.1, 0.2]",
+        "                    [1.5, 2.25] *  [1.5, 2.25] *",
+        "  carl    0.000     -              -",
+    ]
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_without_a_best_fit(nothing: float | None) -> None:
+    shown = table(results(["a", "b"], histogram=limit(["a", "b"], [nothing, 0.1])))
+    assert shown.splitlines()[4] == "  histogram  -         0.123      0.123"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "best"),
+    [(-40.0, 40.0, "12.3"), (-400.0, 400.0, "12"), (0.0, 2e-3, "12.34568"), (1.0, 1.0, "12.35")],
+)
+def test_digits_follow_the_size_of_the_region(low: float, high: float, best: str) -> None:
+    shown = table(
+        results(["a", "b"], carl=limit(["a", "b"], [12.345678] * 2, box=[[low, high]] * 2))
+    )
+    assert f"  carl    {best}, {best}  " in shown
+
+
+def test_only_what_is_asked_for_is_shown() -> None:
+    record = results(["a"], alices=limit(["a"], [0.0])) | {"shown": ["kinematics"]}
+    assert "kinematics only" in table(record)
+    assert "kinematics and rate" not in table(record)
+    assert "*" not in table(record)
+
+
+@pytest.mark.parametrize("n_parameters", [1, 2, 3, 6])
+def test_at_most_80_columns(n_parameters: int) -> None:
+    names = [f"a_long_name_of_the_wilson_coefficient_{i}" for i in range(n_parameters)]
+    intervals = [[-0.00123, 0.00456], [-123.0, 1.23e-5]] if n_parameters == 1 else None
+    methods = ("histogram", "alices")
+    one = limit(names, [-12.345] * n_parameters, touches_border=True, intervals=intervals)
+    shown = table(results(names, **dict.fromkeys(methods, one)))
+    assert max(map(len, shown.splitlines())) <= 80
+    words = shown.replace("\n", " ")
+    assert words.count("-12.345") == 2 * 2 * n_parameters
+    assert all(f"{name} = 0," in words for name in names)
+
+
+def test_the_results_of_a_run(run: Any, tmp_path: Any) -> None:
+    from madminer_workflow.steps.plot import plot
+
+    record, folder = plot(run.configuration, run.events, run.results, tmp_path, run.input_file)
+    written = json.loads((folder / "results.json").read_text())
+    assert table(record) == table(written)
+    assert "\n  alices     " in table(record)
