@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import click
 
-__all__ = ["number", "numbers", "word"]
+__all__ = ["number", "numbers", "whole", "word"]
 
 _INPUT = "input"
 
@@ -30,6 +30,24 @@ def number(text: str) -> int | float | None:
     (10000, 0.001, None)
     """
     return None if text == _INPUT else _number(text)
+
+
+def whole(text: str) -> int | None:
+    """Returns a whole number that is not negative.
+
+    Args:
+        text: The value of the option.
+
+    Raises:
+        click.BadParameter: It is neither such a number nor "input".
+
+    >>> whole("1e3"), whole("input")
+    (1000, None)
+    """
+    value = None if text == _INPUT else _number(text)
+    if isinstance(value, float) or (value is not None and value < 0):
+        raise click.BadParameter(f"{text}, expected a whole number >= 0 or {_INPUT}")
+    return value
 
 
 def numbers(text: str) -> list[int | float] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from madminer_workflow.cli.options import number, numbers, word
+from madminer_workflow.cli.options import number, numbers, whole, word
 
 if TYPE_CHECKING:
     from madminer_workflow.estimators import EpochRecord, Fitted
@@ -29,7 +29,7 @@ _INPUT = click.Path(path_type=Path)
 @click.option("--alpha", type=number, default="input", help="Weight of the score.")
 @click.option("--hidden_layers", type=numbers, default="input", help="Units of each layer.")
 @click.option("--activation", type=word, default="input", help="Activation function.")
-@click.option("--seed", type=number, default="input", help="Base seed.")
+@click.option("--seed", type=whole, default="input", help="Base seed.")
 def train(
     input_file: Path,
     train_folder: Path,

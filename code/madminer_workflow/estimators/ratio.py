@@ -57,6 +57,8 @@ class RatioModel(NetworkModel):
             batch["x"],
             track_score=uses_score(self.method, alpha),
         )
+        if torch.isnan(log_r).any():
+            return torch.sum(log_r)  # where the cross-entropy of PyTorch would raise an error
         labels = batch["y"], batch.get("r_xz"), batch.get("t_xz")
         return loss_of(self.method, alpha)(s_hat, log_r, t_hat, None, *labels, None)
 
