@@ -84,7 +84,7 @@ def _limit(limit: Limit, exact: Limit | None) -> dict[str, Any]:
         }
         if exact is not None:
             level, truth = threshold(P_95, len(limit.axes)), exact.on_grid(which)
-            record[which]["iou_95_with_exact"] = iou(q, truth, level)
+            record[which]["iou_95_with_exact"] = iou(q, truth, level, limit.axes)
     return record
 
 
