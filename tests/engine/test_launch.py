@@ -189,5 +189,6 @@ def test_a_run_that_is_stopped_leaves_no_processes_and_can_be_repeated(
     assert not (flow.output_dir / "members_0" / "training" / "model").exists()
     snapshot = flow.output_dir / "_yadage" / "yadage_snapshot_workflow.json"
     assert snapshot.exists() == (number != signal.SIGKILL)
-    (flow.orders / "a_0.do").unlink()
+    for order in flow.orders.iterdir():
+        order.unlink()
     assert flow.run().failed == ()

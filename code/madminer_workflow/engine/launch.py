@@ -5,13 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO
 
 import yadageschemas
@@ -22,6 +20,7 @@ from yadage.steering_object import YadageSteering
 
 from madminer_workflow.engine.folder import METADATA, check_path, claimed
 from madminer_workflow.engine.graph import State, Step, steps
+from madminer_workflow.engine.interruption import Interruption
 from madminer_workflow.engine.pool import Pool
 from madminer_workflow.engine.progress import Progress
 
@@ -93,8 +92,8 @@ def run(
         variables = {"OMP_NUM_THREADS": threads, **environment(output_dir)}
         steering = _steering(specification, initdata, output_dir)
         log = output_dir / METADATA / "engine.log"
-        with _engine_log(log), _terminable(), Pool(jobs, variables) as pool:
-            _execute(steering, pool, Progress(stream))
+        with _engine_log(log), Interruption() as interruption, Pool(jobs, variables) as pool:
+            _execute(steering, pool, [Progress(stream), interruption])
     return Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
 
 
@@ -119,13 +118,13 @@ def _steering(
     )
 
 
-def _execute(steering: Any, pool: Pool, progress: Progress) -> None:
+def _execute(steering: Any, pool: Pool, trackers: list[Any]) -> None:
     """Runs a workflow to its end and writes Yadage's snapshot of it."""
     backend = PacktivityBackend(
         packtivity_backend=pool, backendopts={"purepubopts": {"exec": {"logging": False}}}
     )
     steering.adage_argument(
-        default_trackers=False, additional_trackers=[progress], update_interval=_POLL_SECONDS
+        default_trackers=False, additional_trackers=trackers, update_interval=_POLL_SECONDS
     )
     try:
         steering.run_adage(backend)
@@ -159,21 +158,3 @@ def _engine_log(path: Path) -> Iterator[None]:
             logger.setLevel(level)
             logger.propagate = propagate
         handler.close()
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Ends the run in good order on SIGTERM, and on SIGHUP unless it is ignored (nohup)."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        print(f"\nstopped by {signal.Signals(number).name}", file=sys.stderr)
-        sys.exit(128 + number)
-
-    numbers = [signal.SIGTERM, signal.SIGHUP]
-    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = [(number, signal.signal(number, end)) for number in heeded]
-    try:
-        yield
-    finally:
-        for number, handler in before:
-            signal.signal(number, handler)

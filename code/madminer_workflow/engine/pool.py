@@ -6,8 +6,9 @@ worker processes, which would live on when the run is killed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
@@ -75,8 +76,9 @@ class Pool:
     ) -> None:
         """Starts no more steps, kills those that run, and returns when all have ended."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        while wait(self._futures, timeout=0.1).not_done:
-            process.kill_all()
+        while not all(future.done() for future in self._futures):
+            process.kill_all()  # again, for what has just been starting
+            time.sleep(0.05)
 
     def submit(
         self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
