@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import h5py
 
 from madminer_workflow.events.header import PROCESS_ATTRIBUTE
+from madminer_workflow.imports import package_code_skipped
 from madminer_workflow.processes.drell_yan.detector import OBSERVABLES
 from madminer_workflow.processes.drell_yan.generator import GeneratedEvents
 from madminer_workflow.processes.drell_yan.presets import Preset
@@ -32,7 +32,7 @@ def write_event_file(events: GeneratedEvents, path: str | Path) -> None:
         path: The file to write.
     """
     description = {**events.preset.description, "seed": events.seed, "n_thrown": events.n_thrown}
-    with atomic_path(path) as temporary, _quiet_madminer():
+    with atomic_path(path) as temporary, _light_madminer():
         _setup(events.preset).save(str(temporary))
         _save_events(events, temporary)
         with h5py.File(temporary, "a") as file:
@@ -74,14 +74,13 @@ def _save_events(events: GeneratedEvents, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _quiet_madminer() -> Iterator[None]:
-    """Hides what MadMiner says about old packages at import and about each parameter."""
+def _light_madminer() -> Iterator[None]:
+    """Uses only parts of MadMiner, and hides what they say about each parameter."""
     logger = logging.getLogger("madminer")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+        with package_code_skipped("madminer"):
             yield
     finally:
         logger.setLevel(level)
