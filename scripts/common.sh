@@ -167,7 +167,7 @@ track() {
     export MADMINER_WORKFLOW_STATUS_FILE="$scratch/status"
     status=0
     mlflow run "$project_path" -e "$entry" --env-manager local --storage-dir "$scratch" \
-        --experiment-name "madminer-$entry" "$@" || status=$?
+        --experiment-name "madminer-$entry" --run-name "$entry" "$@" || status=$?
     [ "$status" -eq 0 ] || conclude
 }
 
