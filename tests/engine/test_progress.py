@@ -43,3 +43,15 @@ def test_a_terminal_has_a_last_line_that_lives() -> None:
     before = len(stream.getvalue())
     progress.show(steps(State.DONE, State.RUNNING, State.WAITING), complete=True)
     assert stream.getvalue()[before:].startswith("\r\033[K[0:00] 1 of 3 done | training m_0 done")
+
+
+def test_warnings_of_a_step_are_shown_when_it_is_done(tmp_path: Path) -> None:
+    log = tmp_path / "_packtivity" / "sampling.run.log"
+    log.parent.mkdir()
+    log.write_text("2026-01-01 00:00:00 all is well\n2026-01-01 00:00:01 WARNING: few events\n")
+    stream = io.StringIO()
+    progress = Progress(stream)
+    for state in (State.RUNNING, State.DONE):
+        progress.show([Step("sampling", state, tmp_path)], complete=True)
+    assert stream.getvalue().splitlines()[-1] == "WARNING: few events"
+    assert stream.getvalue().count("WARNING") == 1

@@ -1,4 +1,4 @@
-"""Progress of a run: one line for each step that starts or ends."""
+"""Progress of a run: one line for each step that starts or ends, and what the steps warn of."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from madminer_workflow.engine.graph import State, Step, steps
 __all__ = ["Progress"]
 
 _CLEAR_LINE = "\r\033[K"
+_WARNING = "WARNING: "
 
 
 class Progress:
@@ -65,6 +66,8 @@ class Progress:
         for step in known:
             if event := self._event(step):
                 self._write(f"{clear}{head} | {step.label} {event}\n")
+                if step.state is State.DONE:
+                    self._write("".join(f"{line}\n" for line in _warnings(step)))
         if self._terminal:
             running = [step.label for step in known if step.state is State.RUNNING]
             self._write(f"{clear}{head} | running: {', '.join(running) or 'nothing'}"[:200])
@@ -89,6 +92,13 @@ class Progress:
         """Writes at once."""
         self._stream.write(text)
         self._stream.flush()
+
+
+def _warnings(step: Step) -> list[str]:
+    """Returns the lines in which a step warns of something, without their time stamps."""
+    logs = sorted((step.folder / "_packtivity").glob("*.run.log"))
+    lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
+    return [line[line.index(_WARNING) :] for line in lines if _WARNING in line]
 
 
 def _clock(seconds: float) -> str:
