@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -33,7 +34,9 @@ def run(
     from madminer_workflow.storage import read_json
     from madminer_workflow.tracking import store
 
+    logging.disable(logging.WARNING)  # the first step gives the warnings
     load(input_file, read_header(data_file))
+    logging.disable(logging.NOTSET)
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
