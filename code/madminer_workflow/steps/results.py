@@ -94,11 +94,12 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
         return {}
     members, evaluation = combination.members[name], combination.evaluations[name]
     first = members[0].model
+    settings = {key: value for key, value in first["training"].items() if key != "n_members"}
     return {
         "kind": first["kind"],
         "estimator": first["estimator"],
         "theta_ref": first["theta_ref"],
-        "settings": first["training"],
+        "settings": settings,
         "samples": {"train": first["n_train"], "validation": first["n_validation"]},
         "n_held_out_events": evaluation.n_events,
         "normalisation": {"largest_offset": evaluation.largest_offset},
