@@ -35,8 +35,10 @@ def run(
     from madminer_workflow.tracking import store
 
     logging.disable(logging.WARNING)  # the first step gives the warnings
-    load(input_file, read_header(data_file))
-    logging.disable(logging.NOTSET)
+    try:
+        load(input_file, read_header(data_file))
+    finally:
+        logging.disable(logging.NOTSET)
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
