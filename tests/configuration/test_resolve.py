@@ -43,7 +43,7 @@ def test_defaults_follow_the_event_file(headers, n_parameters):
     assert limits.region == tuple((p.minimum, p.maximum) for p in header.parameters)
     assert limits.resolutions == ((101,), (25, 25), (11, 11, 11))[n_parameters - 1]
     assert limits.theta_true == configuration.fisher.theta_true == (0.0,) * n_parameters
-    assert configuration.histogram == Histogram(("energy",), 25)
+    assert configuration.histogram == Histogram(("energy",), 50)
     flat = tuple(Prior("flat", p.minimum, p.maximum) for p in header.parameters)
     assert alice.sampling.theta_0 == Thetas("random_morphing_points", number=5000, priors=flat)
     assert alice.sampling.theta_1 == Thetas("benchmark", benchmarks=("sm",))
