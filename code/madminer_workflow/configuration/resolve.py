@@ -26,6 +26,7 @@ from madminer_workflow.configuration.names import by_parameter, known, point, se
 from madminer_workflow.configuration.schema import default_for, defaults, shown, subschema, validate
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events.header import Header
 
 __all__ = ["load", "load_learner", "resolve"]
@@ -175,8 +176,14 @@ def _theta_1(name: str, block: Document, header: Header) -> Thetas:
 
 def _training(name: str, document: Document) -> Training:
     """Returns the settings of the training of one method."""
-    common = _section(document, "training")
+    own = subschema("training")["x-default-by-method"].get(name, {})
+    common = defaults("training") | own | document.get("training", {})
     settings = common | document.get(name, {}).get("training", {})
+    if METHODS[name].weighted and settings["n_members"] < 2:
+        raise InputError(
+            f"{name}.training.n_members: {settings['n_members']}, allowed: 2 or more, since each "
+            "network leaves out the events that it is evaluated on"
+        )
     first = settings["learning_rate"]
     divisor = subschema("training", "final_learning_rate")["x-default-divisor"]
     last = settings.get("final_learning_rate", first / divisor)

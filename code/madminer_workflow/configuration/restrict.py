@@ -11,6 +11,7 @@ from pathlib import Path
 
 from madminer_workflow.configuration.document import Document
 from madminer_workflow.configuration.schema import subschema, uses
+from madminer_workflow.estimators.registry import METHODS
 
 __all__ = [
     "evaluation_document",
@@ -46,11 +47,16 @@ def training_document(document: Document, method: str) -> Document:
     training = {
         key: value
         for key, value in document[method]["training"].items()
-        if key != "n_members" and uses(method, subschema("training", key))
+        if _matters(method, key) and uses(method, subschema("training", key))
     }
     estimator = ("estimator",) if uses(method, subschema("estimator")) else ()
     common = {"step": "training", "methods": [method], **_pick(document, "seed", *estimator)}
     return common | {method: {"training": training}}
+
+
+def _matters(method: str, key: str) -> bool:
+    """Returns whether a key of `training` changes a member; the size of an ensemble does not."""
+    return key != "n_members" or METHODS[method].weighted
 
 
 def evaluation_document(document: Document, method: str) -> Document:

@@ -2,7 +2,8 @@
 
 Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own: `x-unit`;
 `x-default`, a default in words because it depends on other things, with `x-default-by-number` and
-`x-default-divisor` for its values; `x-methods` and `x-sampling-methods`, who alone uses a key;
+`x-default-divisor` for its values; `x-default-by-method` for methods that have their own; `x-methods` and `x-sampling-methods`, who
+alone uses a key; `x-not-methods`, who does not;
 `x-single-point`, the methods for which a key must give one parameter point.
 """
 
@@ -79,7 +80,8 @@ def uses(method: str, rule: Mapping[str, Any]) -> bool:
     >>> uses("carl", subschema("training", "alpha"))
     False
     """
-    return method in rule.get("x-methods", [method])
+    users = rule.get("x-methods", [method])
+    return method in users and method not in rule.get("x-not-methods", [])
 
 
 def defaults(*keys: str) -> dict[str, Any]:

@@ -71,4 +71,5 @@ def fit(
     samples = model.tensors(train), model.tensors(validation)
     history = minimise(model, *samples, learner.training, seeds[1], progress)
     model.network.eval()
+    model.finish(train)
     return Fitted(model, history)

@@ -17,7 +17,7 @@ from madminer_workflow.configuration.model import Training
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
 from madminer_workflow.estimators.registry import METHODS, Kind
-from madminer_workflow.estimators.training import Tensors
+from madminer_workflow.estimators.training import DECAY, Recipe, Tensors
 from madminer_workflow.sampling.samples import Samples
 
 __all__ = [
@@ -189,7 +189,10 @@ class NetworkModel(Model):
     Attributes:
         description: What the model is.
         network: Its network.
+        recipe: How the network is optimised.
     """
+
+    recipe: Recipe = DECAY
 
     def __init__(self, description: Description) -> None:
         """Builds the network with initial weights.
@@ -256,6 +259,13 @@ class NetworkModel(Model):
 
         Args:
             batch: Some rows of the tensors.
+        """
+
+    def finish(self, samples: Samples) -> None:
+        """Does what remains when the network is trained; nothing if not overridden.
+
+        Args:
+            samples: The training samples.
         """
 
     def _inputs(self, x: ArrayLike) -> Tensor:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from madminer_workflow.errors import InputError
@@ -223,6 +224,16 @@ class QuadraticNetwork(nn.Module):
     def total_factor(self) -> Tensor:
         """Returns the factor M of the cross section, (1, term, term)."""
         return self._triangular(self.total[None])
+
+    def set_total(self, form: NDArray[np.float64]) -> None:
+        """Sets M from the form that sigma(theta) / sigma(0) is.
+
+        Args:
+            form: The symmetric matrix of the form, (term, term).
+        """
+        factor = np.linalg.cholesky(form / form[0, 0])
+        entries = np.arcsinh(factor[self._rows, self._columns])
+        self.total.data.copy_(torch.from_numpy(entries))
 
     def _triangular(self, outputs: Tensor) -> Tensor:
         """Returns lower triangular matrices, (event, term, term), from (event, entry)."""

@@ -19,6 +19,7 @@ __all__ = ["METHODS", "Kind", "MethodSpec"]
 Kind = Literal["ratio", "score", "density"]
 
 _RATIO = {"parameterized": "ratio:ParameterizedRatio", "quadratic": "quadratic:QuadraticRatio"}
+_WEIGHTED = dict.fromkeys(_RATIO, "weighted:WeightedQuadraticRatio")
 _SCORE = dict.fromkeys(_RATIO, "score:LocalScore")
 _DENSITY = dict.fromkeys(_RATIO, "density:ConditionalDensity")
 
@@ -32,10 +33,12 @@ class MethodSpec:
         kind: What the trained model gives: log ratios, scores, or densities.
         models: Class of the model for each value of `estimator` in the input file, written
             `module:class` and relative to this package; it is imported when it is needed.
-        loss: Its loss function in `madminer.utils.ml.losses`.
+        loss: Its loss function in `madminer.utils.ml.losses`; empty for a loss of its own.
         score_loss: The loss function that is added with the weight alpha, if there is one.
         uses_joint_ratio: Whether its samples must carry the joint likelihood ratio.
         uses_joint_score: Whether its samples must carry the joint score.
+        weighted: Whether it learns from all weighted events instead of unweighted samples; its
+            members are then cross-fitted, each on all folds of the events but its own.
     """
 
     name: str
@@ -45,6 +48,7 @@ class MethodSpec:
     score_loss: str | None = None
     uses_joint_ratio: bool = False
     uses_joint_score: bool = False
+    weighted: bool = False
 
 
 _SPECS = (
@@ -56,6 +60,7 @@ _SPECS = (
     MethodSpec("alices", "ratio", _RATIO, "ratio_augmented_xe", "ratio_score_mse_num", True, True),
     MethodSpec("sally", "score", _SCORE, "local_score_mse", uses_joint_score=True),
     MethodSpec("sallino", "score", _SCORE, "local_score_mse", uses_joint_score=True),
+    MethodSpec("quadratic", "ratio", _WEIGHTED, "", weighted=True),
     MethodSpec("scandal", "density", _DENSITY, "flow_nll", "flow_score_mse", uses_joint_score=True),
 )
 

@@ -1,8 +1,10 @@
 """The training loop, one for all methods.
 
-It is the algorithm of MadMiner's trainer (Adam with the AMSGrad bound, a learning rate that decays
-exponentially from epoch to epoch, shuffled batches), on tensors in memory: MadMiner spends most of
-its time on loading single rows. Unlike MadMiner's, the best epoch's weights really are restored.
+It runs on tensors in memory: MadMiner spends most of its time on loading single rows. There are two
+recipes. `DECAY` is the algorithm of MadMiner's trainer (Adam with the AMSGrad bound, a learning rate
+that decays exponentially from epoch to epoch); unlike MadMiner's, the best epoch's weights really
+are restored. `ONE_CYCLE` lets the learning rate rise and fall once (Smith, Topin, arXiv:1708.07120)
+and keeps a running average of the weights, so that no validation samples choose anything.
 """
 
 from __future__ import annotations
@@ -12,21 +14,58 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from madminer_workflow.configuration.model import Training
 
-__all__ = ["EpochRecord", "History", "Progress", "Tensors", "Trainable", "minimise"]
+__all__ = [
+    "DECAY",
+    "ONE_CYCLE",
+    "EpochRecord",
+    "History",
+    "Progress",
+    "Recipe",
+    "Tensors",
+    "Trainable",
+    "minimise",
+]
 
 Floats = NDArray[np.float64]
 Tensors = Mapping[str, Tensor]
 
 _VALIDATION_BATCH = 8192
+_RISE = 0.3  # part of the steps in which the learning rate of one cycle rises
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How weights are optimised.
+
+    Attributes:
+        one_cycle: Whether the learning rate rises and falls once, instead of decaying.
+        weight_decay: Decay of the weights in units of the learning rate.
+        largest_gradient: Norm to which larger gradients are cut; infinite for never.
+        averaging: Decay of the running average of the weights, which is kept in the end; zero if
+            the weights of the best epoch are kept instead.
+    """
+
+    one_cycle: bool = False
+    weight_decay: float = 0.0
+    largest_gradient: float = math.inf
+    averaging: float = 0.0
+
+
+DECAY = Recipe()
+"""The recipe of MadMiner."""
+
+ONE_CYCLE = Recipe(one_cycle=True, weight_decay=1e-4, largest_gradient=1.0, averaging=0.999)
+"""The recipe of cross-fitted members."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +101,8 @@ class History:
         learning_rate: The learning rate, (epoch,).
         gradient_norm: Mean norm of the gradient, (epoch,).
         seconds: Wall time, (epoch,).
-        best_epoch: The epoch with the smallest validation loss, counted from one, whose weights
-            are kept.
+        best_epoch: The epoch whose weights are kept, counted from one: that with the smallest
+            validation loss, or the last one if weights are averaged.
         best_validation_loss: Its validation loss.
     """
 
@@ -76,13 +115,13 @@ class History:
     best_validation_loss: float
 
     @classmethod
-    def of(cls, records: Sequence[EpochRecord]) -> History:
+    def of(cls, records: Sequence[EpochRecord], best: EpochRecord) -> History:
         """Puts the records of all epochs together.
 
         Args:
             records: The records in the order of the epochs.
+            best: The record of the epoch whose weights are kept.
         """
-        best = _best(records)
         return cls(
             train_loss=np.array([record.train_loss for record in records]),
             validation_loss=np.array([record.validation_loss for record in records]),
@@ -107,6 +146,10 @@ class Trainable(Protocol):
     @property
     def network(self) -> nn.Module:
         """The network."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the network is optimised."""
 
     def loss(self, batch: Tensors) -> Tensor:
         """Returns the mean loss of a batch.
@@ -137,22 +180,23 @@ def minimise(
     Raises:
         RuntimeError: A loss is not a finite number.
     """
-    parameters = model.network.parameters()
-    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, amsgrad=True, fused=True)
+    optimisation = _Optimisation(
+        model, settings, math.ceil(_n_samples(train) / settings.batch_size)
+    )
     generator = torch.Generator().manual_seed(seed)
     records: list[EpochRecord] = []
     best_weights: dict[str, Tensor] = {}
     for epoch in range(1, settings.epochs + 1):
         batches = shuffled_batches(train, settings.batch_size, generator)
-        records.append(_run_epoch(model, optimizer, epoch, batches, validation, settings))
+        records.append(_run_epoch(optimisation, epoch, batches, validation))
         progress(records[-1])
-        best = _best(records)
+        best = records[-1] if model.recipe.averaging else _best(records)
         if best.epoch == epoch:
-            best_weights = copy.deepcopy(model.network.state_dict())
+            best_weights = optimisation.weights()
         if 0 < settings.early_stopping <= epoch - best.epoch:
             break
     model.network.load_state_dict(best_weights)
-    return History.of(records)
+    return History.of(records, best)
 
 
 def shuffled_batches(
@@ -175,21 +219,77 @@ def shuffled_batches(
     yield from _slices({name: tensor[order] for name, tensor in tensors.items()}, batch_size)
 
 
+class _Optimisation:
+    """Optimiser, learning rate and running average of one training."""
+
+    def __init__(self, model: Trainable, settings: Training, steps_per_epoch: int) -> None:
+        """Starts with the weights that the network has."""
+        self.model, self.settings, recipe = model, settings, model.recipe
+        parameters = model.network.parameters()
+        options: Any = {"lr": settings.learning_rate, "fused": True}
+        if recipe.one_cycle:
+            self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
+                parameters, weight_decay=recipe.weight_decay, **options
+            )
+        else:
+            self.optimizer = torch.optim.Adam(parameters, amsgrad=True, **options)
+        self._steps_per_epoch, self._step = steps_per_epoch, 0
+        self._average = AveragedModel(model.network, avg_fn=self._averaged)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        settings = self.settings
+        final = settings.final_learning_rate / settings.learning_rate
+        if self.model.recipe.one_cycle:
+            progress = self._step / max(self._steps_per_epoch * settings.epochs, 1)
+            rising = progress < _RISE
+            phase = progress / _RISE if rising else (1 - progress) / (1 - _RISE)
+            lowest = 1 / 25 if rising else final
+            factor = lowest + (1 - lowest) * 0.5 * (1 - math.cos(math.pi * phase))
+        else:
+            epoch = self._step // self._steps_per_epoch
+            factor = final ** (epoch / max(settings.epochs - 1, 1))
+        return settings.learning_rate * factor
+
+    def step(self, batch: Tensors) -> tuple[Tensor, Tensor]:
+        """Changes the weights; returns the loss and the norm of its gradient."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimizer.zero_grad()
+        loss = self.model.loss(batch)
+        loss.backward()  # type: ignore[no-untyped-call]
+        largest = self.model.recipe.largest_gradient
+        norm = nn.utils.clip_grad_norm_(self.model.network.parameters(), largest)
+        self.optimizer.step()
+        self._step += 1
+        if self.model.recipe.averaging:
+            self._average.update_parameters(self.model.network)
+        return loss.detach(), norm
+
+    def weights(self) -> dict[str, Tensor]:
+        """Returns a copy of the weights, averaged if the recipe says so."""
+        averages = self.model.recipe.averaging > 0.0
+        return copy.deepcopy(
+            (self._average.module if averages else self.model.network).state_dict()
+        )
+
+    def _averaged(self, average: Tensor, weight: Tensor, number: Tensor | int) -> Tensor:
+        """Returns the running average, which forgets the first weights soon."""
+        decay = min(self.model.recipe.averaging, (1 + float(number)) / (10 + float(number)))
+        return average + (1 - decay) * (weight - average)
+
+
 def _run_epoch(
-    model: Trainable,
-    optimizer: torch.optim.Optimizer,
-    epoch: int,
-    batches: Iterator[Tensors],
-    validation: Tensors,
-    settings: Training,
+    optimisation: _Optimisation, epoch: int, batches: Iterator[Tensors], validation: Tensors
 ) -> EpochRecord:
     """Trains for one epoch and validates."""
-    start = time.perf_counter()
-    learning_rate = _learning_rate(settings, epoch)
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate
-    train_loss, gradient_norm = _train(model, optimizer, batches)
-    validation_loss = _mean_loss(model, validation)
+    model, start = optimisation.model, time.perf_counter()
+    learning_rate = optimisation.learning_rate
+    model.network.train()
+    losses, norms = zip(*(optimisation.step(batch) for batch in batches), strict=True)
+    train_loss, norm = (float(torch.stack(values).mean()) for values in (losses, norms))
+    validation_loss = _validation_loss(optimisation, validation)
     if not math.isfinite(train_loss + validation_loss):
         raise RuntimeError(
             f"{model.method}: the loss is not a finite number in epoch {epoch}, "
@@ -197,37 +297,23 @@ def _run_epoch(
         )
     return EpochRecord(
         epoch=epoch,
-        epochs=settings.epochs,
+        epochs=optimisation.settings.epochs,
         train_loss=train_loss,
         validation_loss=validation_loss,
         learning_rate=learning_rate,
-        gradient_norm=gradient_norm,
+        gradient_norm=norm,
         seconds=time.perf_counter() - start,
     )
 
 
-def _learning_rate(settings: Training, epoch: int) -> float:
-    """Returns the learning rate of an epoch, counted from one."""
-    progress = (epoch - 1) / max(settings.epochs - 1, 1)
-    decay = settings.final_learning_rate / settings.learning_rate
-    return float(settings.learning_rate * decay**progress)
-
-
-def _train(
-    model: Trainable, optimizer: torch.optim.Optimizer, batches: Iterator[Tensors]
-) -> tuple[float, float]:
-    """Takes one step a batch; returns the means of the loss and of the norm of its gradient."""
-    parameters = list(model.network.parameters())
-    model.network.train()
-    losses, norms = [], []
-    for batch in batches:
-        optimizer.zero_grad()
-        loss = model.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.detach())
-        norms.append(nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
-    return float(torch.stack(losses).mean()), float(torch.stack(norms).mean())
+def _validation_loss(optimisation: _Optimisation, validation: Tensors) -> float:
+    """Returns the loss of the validation samples with the weights that would be kept."""
+    model = optimisation.model
+    weights = copy.deepcopy(model.network.state_dict())
+    model.network.load_state_dict(optimisation.weights())
+    loss = _mean_loss(model, validation)
+    model.network.load_state_dict(weights)
+    return loss
 
 
 def _mean_loss(model: Trainable, tensors: Tensors) -> float:

@@ -5,9 +5,10 @@ from madminer_workflow.sampling.samples import (
     Part,
     Samples,
     draw_samples,
+    weighted_samples,
     with_fixed_reference,
 )
-from madminer_workflow.sampling.splits import Partition, split
+from madminer_workflow.sampling.splits import Partition, folds, split
 from madminer_workflow.sampling.thetas import points
 
 __all__ = [
@@ -16,7 +17,9 @@ __all__ = [
     "Partition",
     "Samples",
     "draw_samples",
+    "folds",
     "points",
     "split",
+    "weighted_samples",
     "with_fixed_reference",
 ]

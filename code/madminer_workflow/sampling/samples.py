@@ -13,13 +13,20 @@ from numpy.typing import NDArray
 from madminer_workflow.configuration.model import Method, Thetas
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.registry import METHODS, MethodSpec
-from madminer_workflow.events import Events, Header
+from madminer_workflow.events import Events, Header, form_coefficients
 from madminer_workflow.sampling.joint import joint_ratio, joint_score
 from madminer_workflow.sampling.thetas import points
 from madminer_workflow.sampling.unweight import Unweighted, unweight
 from madminer_workflow.storage import read_npz, write_npz
 
-__all__ = ["PARTS", "Part", "Samples", "draw_samples", "with_fixed_reference"]
+__all__ = [
+    "PARTS",
+    "Part",
+    "Samples",
+    "draw_samples",
+    "weighted_samples",
+    "with_fixed_reference",
+]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -31,6 +38,7 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 NEGATIVE_SHARE = 1e-6
 """Warn when negative weights make up more than this; less is rounding."""
 
+_ROWS = ("x", "theta", "y", "r_xz", "t_xz", "forms")
 _SINGLE = ("method", "n_thetas", "effective_samples")
 
 log = logging.getLogger(__name__)
@@ -38,7 +46,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Samples:
-    """Unweighted events with the parameter points and labels that a method learns from.
+    """Events with the parameter points and labels that a method learns from.
 
     Attributes:
         method: Name of the method.
@@ -53,6 +61,8 @@ class Samples:
         y: 0 for samples from theta_0, 1 for samples from the reference; ratios only, (sample,).
         r_xz: Joint ratio p(x, z|theta_0) / p(x, z|reference); ratios only, (sample,).
         t_xz: Joint score at theta_0, for methods that use it, (sample, parameter).
+        forms: Weights as quadratic forms around theta_ref, of mean one there; only of weighted
+            samples, which have no y, (sample, entry).
     """
 
     method: str
@@ -66,10 +76,20 @@ class Samples:
     y: Floats | None = None
     r_xz: Floats | None = None
     t_xz: Floats | None = None
+    forms: Floats | None = None
 
     def __len__(self) -> int:
         """Returns the number of samples."""
         return len(self.x)
+
+    def take(self, indices: Indices) -> Samples:
+        """Returns some of the samples.
+
+        Args:
+            indices: Which samples, (sample,).
+        """
+        rows = {name: vars(self)[name] for name in _ROWS}
+        return replace(self, **{k: v[indices] for k, v in rows.items() if v is not None})
 
     def save(self, folder: str | Path, part: Part) -> None:
         """Writes the samples to <folder>/<part>.npz.
@@ -146,6 +166,39 @@ def draw_samples(method: Method, events: Events, n: int, rng: np.random.Generato
         y=y,
         r_xz=r_xz,
         t_xz=t_xz,
+    )
+
+
+def weighted_samples(method: Method, events: Events, rng: np.random.Generator) -> Samples:
+    """Returns all events with their weights, for a method that needs no unweighted samples.
+
+    Every event comes with one random point theta_0, whatever its weight there.
+
+    Args:
+        method: The method and where its ratio is wanted.
+        events: The weighted events.
+        rng: Randomness.
+
+    Raises:
+        InputError: The weights are not quadratic in the parameters, or there are several reference
+            points.
+    """
+    header = events.header
+    theta_0, reference = _hypotheses(method, header, rng)
+    if len(reference) != 1:
+        raise InputError(f"{method.name}.theta_1: {len(reference)} points, allowed: one")
+    forms = events.weights @ form_coefficients(header, reference[0])
+    weights = forms[:, 0]
+    return Samples(
+        method=method.name,
+        parameters=header.parameter_names,
+        observables=header.observables,
+        theta_ref=reference,
+        n_thetas=len(theta_0),
+        effective_samples=float(weights.sum() ** 2 / (weights**2).sum()),
+        x=events.x,
+        theta=theta_0[rng.permutation(_spread(len(events), len(theta_0), rng))],
+        forms=forms / weights.mean(),
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from madminer_workflow.configuration.model import Splits
 from madminer_workflow.errors import InputError
 
-__all__ = ["Partition", "split"]
+__all__ = ["Partition", "folds", "split"]
 
 Indices = NDArray[np.int64]
 
@@ -57,3 +57,17 @@ def split(n_events: int, splits: Splits, seed: int) -> Partition:
                 f"splits.{name}: {fraction} of {n_events} events, allowed: at least one event"
             )
     return Partition(*parts)
+
+
+def folds(n_events: int, n_folds: int, seed: int) -> Indices:
+    """Returns the fold of each event, for members that each leave out one fold, (event,).
+
+    Args:
+        n_events: Number of events.
+        n_folds: Number of folds, of equal size but for one event.
+        seed: Seed of the assignment.
+
+    >>> np.bincount(folds(10, 3, seed=1)).tolist()
+    [4, 3, 3]
+    """
+    return np.random.default_rng(seed).permutation(np.arange(n_events) % n_folds)

@@ -102,20 +102,33 @@ def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher
 
 
 def _from_ratio(
-    configuration: Configuration, model: Model, events: Events, n_expected: float
+    configuration: Configuration, parts: Sequence[Part], n_expected: float
 ) -> Mapping[str, Any]:
     """Returns likelihoods from log ratios or densities."""
-    thetas = _grid(configuration.limits)
-    weights_true = events.weights_at([configuration.limits.theta_true])[:, 0]
-    weights_ref = _reference_weights(events, model)
-    sums = AsimovSums(len(thetas))
-    for some, log_ratio in model.log_ratio_blocks(events.x, thetas):
-        sums.add(log_ratio, weights_true[some], weights_ref[some])
+    limits = configuration.limits
+    thetas = np.vstack([_grid(limits), limits.theta_true])
+    method = parts[0].model.method
+    sums = AsimovSums(len(thetas) - 1, _REPLICAS, seed(configuration.seed, "replicas", method))
+    for part in parts:
+        events, morphing = part.events, part.events.header.weights(thetas).T
+        weights_ref = _reference_weights(part)
+        for some, log_ratio in part.model.log_ratio_blocks(events.x, thetas):
+            weights = events.weights[some] @ morphing
+            sums.add(
+                log_ratio[:, :-1],
+                weights[:, -1],
+                weights_ref[some],
+                log_ratio[:, -1],
+                weights[:, :-1],
+            )
     likelihood = sums.result(n_expected)
-    joint, learned = _compare_ratios(configuration, model, events, weights_ref)
+    joint, learned = _compare_ratios(configuration, parts[0])
     return {
         "log_likelihood": likelihood.normalised,
         "log_likelihood_raw": likelihood.raw,
+        "log_likelihood_corrected": likelihood.corrected,
+        "replicas": likelihood.normalised_replicas,
+        "replicas_corrected": likelihood.corrected_replicas,
         "log_normalisation": likelihood.log_normalisation,
         "joint": joint,
         "learned": learned,

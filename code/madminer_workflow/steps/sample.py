@@ -18,6 +18,7 @@ from madminer_workflow.sampling import (
     Samples,
     draw_samples,
     split,
+    weighted_samples,
     with_fixed_reference,
 )
 from madminer_workflow.seeds import seed
@@ -95,7 +96,8 @@ def sample(
     base = configuration.seed if base_seed is None else base_seed
     records = []
     for method in configuration.methods:
-        drawn, seeds = _draw(base, method, parts)
+        weighted = METHODS[method.name].weighted
+        drawn, seeds = _all(base, method, events) if weighted else _draw(base, method, parts)
         records.append(_record(method, events, checksum, drawn, seeds))
         with staged(output_dir / "samples" / method.name) as folder:
             for part, samples in drawn.items():
@@ -117,6 +119,13 @@ def _draw(
         for part, number in zip(PARTS, numbers, strict=True)
     }
     return samples, seeds
+
+
+def _all(base: int, method: Method, events: Events) -> tuple[dict[Part, Samples], dict[Part, int]]:
+    """Returns all events as weighted samples, which the training divides into folds."""
+    part_seed = seed(base, "sampling", method.name, "train")
+    samples = weighted_samples(method, events, np.random.default_rng(part_seed))
+    return {"train": samples}, {"train": part_seed}
 
 
 def _record(

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from madminer_workflow.configuration.model import Learner
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.fitting import Fitted, fit
 from madminer_workflow.estimators.persistence import save
 from madminer_workflow.estimators.training import Progress
-from madminer_workflow.sampling.samples import Samples
+from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.sampling import Samples, folds
+from madminer_workflow.seeds import seed
 from madminer_workflow.storage import read_json, staged, write_json
 
 __all__ = ["method_of", "train"]
@@ -50,10 +54,24 @@ def train(
         InputError: The samples cannot be used.
         RuntimeError: The loss is not a finite number.
     """
-    samples = Samples.load(train_folder, "train"), Samples.load(train_folder, "validation")
-    fitted = fit(learner, *samples, member, progress)
+    fitted = fit(learner, *_samples(learner, train_folder, member), member, progress)
     target = output_dir / "models" / f"{learner.name}_{member}"
     with staged(target) as folder:
         save(fitted.model, folder)
         write_json(folder / "history.json", fitted.history)
     return fitted, target
+
+
+def _samples(learner: Learner, train_folder: Path, member: int) -> tuple[Samples, Samples]:
+    """Returns the samples to learn from and those to validate on.
+
+    Cross-fitted members learn from all folds but their own.
+    """
+    train = Samples.load(train_folder, "train")
+    if not METHODS[learner.name].weighted:
+        return train, Samples.load(train_folder, "validation")
+    n_members = learner.training.n_members
+    if member >= n_members:
+        raise InputError(f"member: {member}, allowed: 0 to {n_members - 1}, one a fold")
+    fold = folds(len(train), n_members, seed(learner.seed, "folds", learner.name))
+    return train.take(np.flatnonzero(fold != member)), train.take(np.flatnonzero(fold == member))
