@@ -17,11 +17,11 @@ import torch
 from torch import Tensor
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.events import form_monomials
 from madminer_workflow.estimators.model import as_tensor, as_tensors, event_blocks
 from madminer_workflow.estimators.networks import with_one
 from madminer_workflow.estimators.quadratic import QuadraticRatio
 from madminer_workflow.estimators.training import ONE_CYCLE, Tensors
+from madminer_workflow.events import form_monomials
 from madminer_workflow.sampling.samples import Samples
 
 __all__ = ["WeightedQuadraticRatio"]

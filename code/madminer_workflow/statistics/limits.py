@@ -21,6 +21,17 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 Which = Literal["full", "kinematics"]
 
+_OPTIONAL = (
+    "q_full_raw",
+    "q_kinematics_raw",
+    "q_full_corrected",
+    "q_kinematics_corrected",
+    "replicas_full",
+    "replicas_kinematics",
+    "replicas_full_corrected",
+    "replicas_kinematics_corrected",
+)
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -73,6 +84,13 @@ class Limit:
         q_kinematics: Test statistic without the rate, (theta,).
         q_full_raw: The same before the ratio was normalised; None for methods without a ratio.
         q_kinematics_raw: The same before the ratio was normalised; None likewise.
+        q_full_corrected: The same with the one-step correction; None likewise.
+        q_kinematics_corrected: The same with the one-step correction; None likewise.
+        replicas_full: `q_full` for resampled events, relative to the smallest value on the grid;
+            None likewise, (replica, theta).
+        replicas_kinematics: `q_kinematics` for resampled events; None likewise.
+        replicas_full_corrected: `q_full_corrected` for resampled events; None likewise.
+        replicas_kinematics_corrected: `q_kinematics_corrected` for the same; None likewise.
     """
 
     name: str
@@ -84,6 +102,12 @@ class Limit:
     q_kinematics: Floats = field(repr=False)
     q_full_raw: Floats | None = field(default=None, repr=False)
     q_kinematics_raw: Floats | None = field(default=None, repr=False)
+    q_full_corrected: Floats | None = field(default=None, repr=False)
+    q_kinematics_corrected: Floats | None = field(default=None, repr=False)
+    replicas_full: Floats | None = field(default=None, repr=False)
+    replicas_kinematics: Floats | None = field(default=None, repr=False)
+    replicas_full_corrected: Floats | None = field(default=None, repr=False)
+    replicas_kinematics_corrected: Floats | None = field(default=None, repr=False)
 
     @property
     def theta_grid(self) -> Floats:
@@ -155,8 +179,8 @@ class Limit:
             "p_full": self.p_full,
             "p_kinematics": self.p_kinematics,
         }
-        raw = {"q_full_raw": self.q_full_raw, "q_kinematics_raw": self.q_kinematics_raw}
-        return arrays | {name: q for name, q in raw.items() if q is not None}
+        optional = {name: vars(self)[name] for name in _OPTIONAL}
+        return arrays | {name: q for name, q in optional.items() if q is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Limit:
@@ -173,13 +197,18 @@ class Limit:
             luminosity_ipb=float(arrays["luminosity_ipb"]),
             q_full=arrays["q_full"],
             q_kinematics=arrays["q_kinematics"],
-            q_full_raw=arrays.get("q_full_raw"),
-            q_kinematics_raw=arrays.get("q_kinematics_raw"),
+            **{name: arrays.get(name) for name in _OPTIONAL},
         )
 
 
 def combine(
-    scan: Scan, name: str, log_likelihood: Floats, log_likelihood_raw: Floats | None = None
+    scan: Scan,
+    name: str,
+    log_likelihood: Floats,
+    log_likelihood_raw: Floats | None = None,
+    log_likelihood_corrected: Floats | None = None,
+    replicas: Floats | None = None,
+    replicas_corrected: Floats | None = None,
 ) -> Limit:
     """Returns the limit from a kinematic likelihood and the rate.
 
@@ -188,19 +217,30 @@ def combine(
         name: Name of the method.
         log_likelihood: Kinematic log-likelihood of the data up to a constant, (theta,).
         log_likelihood_raw: The same before it was normalised, if it was, (theta,).
+        log_likelihood_corrected: The same with the one-step correction, if there is one, (theta,).
+        replicas: `log_likelihood` for resampled events, if there are any, (replica, theta).
+        replicas_corrected: `log_likelihood_corrected` for the same.
     """
-    raw = None if log_likelihood_raw is None else -2.0 * log_likelihood_raw
-    kinematics = -2.0 * log_likelihood
+    likelihoods = {
+        "q_{}": log_likelihood,
+        "q_{}_raw": log_likelihood_raw,
+        "q_{}_corrected": log_likelihood_corrected,
+        "replicas_{}": replicas,
+        "replicas_{}_corrected": replicas_corrected,
+    }
+    terms = {"full": scan.rate_term, "kinematics": 0.0}
+    statistics: Any = {
+        key.format(which): None if values is None else _relative(-2.0 * values + term, scan)
+        for key, values in likelihoods.items()
+        for which, term in terms.items()
+    }
     return Limit(
         name=name,
         parameters=scan.parameters,
         axes=scan.axes,
         theta_true=scan.theta_true,
         luminosity_ipb=scan.luminosity_ipb,
-        q_full=_relative(kinematics + scan.rate_term, scan),
-        q_kinematics=_relative(kinematics, scan),
-        q_full_raw=None if raw is None else _relative(raw + scan.rate_term, scan),
-        q_kinematics_raw=None if raw is None else _relative(raw, scan),
+        **statistics,
     )
 
 
@@ -214,5 +254,11 @@ def rate_limit(scan: Scan) -> Limit:
 
 
 def _relative(q: Floats, scan: Scan) -> Floats:
-    """Returns the test statistic relative to its minimum, never negative."""
+    """Returns the test statistic relative to its minimum, never negative.
+
+    For replicas, (replica, theta), the smallest value on the grid is close enough.
+    """
+    if q.ndim == 2:
+        lowest = np.nanmin(q, axis=1, keepdims=True) if q.size else 0.0
+        return np.asarray(q - lowest)
     return q - minimum(q.reshape(grid.shape(scan.axes)), scan.axes).value

@@ -133,7 +133,7 @@ def combine_members(
     }
     scan = _scan(configuration, events)
     limits = {
-        name: combine(scan, name, evaluation.log_likelihood, evaluation.log_likelihood_raw)
+        name: _limit(scan, evaluation)
         for name, evaluation in evaluations.items()
         if _usable(evaluation)
     }
@@ -178,6 +178,19 @@ def _evaluated(configuration: Configuration, members: Sequence[Member]) -> Confi
                     f"{member.folder}: {key}: evaluated for {found}, expected {expected}"
                 )
     return replace(configuration, limits=wanted)
+
+
+def _limit(scan: Scan, evaluation: Evaluation) -> Limit:
+    """Returns the limit of one method."""
+    return combine(
+        scan,
+        evaluation.method,
+        evaluation.log_likelihood,
+        evaluation.log_likelihood_raw,
+        evaluation.log_likelihood_corrected,
+        evaluation.replicas,
+        evaluation.replicas_corrected,
+    )
 
 
 def _ensemble(

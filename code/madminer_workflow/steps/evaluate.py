@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,28 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators import Model, load
+from madminer_workflow.estimators import METHODS, Ensemble, Model, load
+from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
-from madminer_workflow.sampling import split
+from madminer_workflow.sampling import folds, split
 from madminer_workflow.seeds import seed
 from madminer_workflow.statistics import AsimovSums, FisherInformation, fisher, grid, histograms
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.storage import staged
 
-__all__ = ["evaluate", "evaluate_file", "point_events"]
+__all__ = ["Part", "evaluate", "evaluate_file", "held_out", "point_events"]
 
 Floats = NDArray[np.float64]
+
+_REPLICAS = 24  # resampled sets of events; their spread is known to a seventh
+
+
+@dataclass(frozen=True)
+class Part:
+    """Events and a model that was not trained on them."""
+
+    model: Model
+    events: Events
 
 
 def evaluate_file(
@@ -70,23 +82,41 @@ def evaluate(configuration: Configuration, model: Model, events: Events) -> Eval
             f"{header.path}: other parameters or observables than the model of {model.method}, "
             f"which was trained with {', '.join(model.parameters + model.observables)}"
         )
-    test = _held_out(configuration, events)
+    parts = held_out(configuration, model, events)
     cross_section = float(events.cross_sections([configuration.limits.theta_true])[0])
     n_expected = configuration.limits.luminosity_ipb * cross_section
     evaluation = _from_score if model.kind == "score" else _from_ratio
     return Evaluation(
         method=model.method,
         limits=configuration.limits,
-        n_events=len(test),
+        n_events=sum(len(part.events) for part in parts),
         n_expected=n_expected,
-        **evaluation(configuration, model, test, n_expected),
+        **evaluation(configuration, parts, n_expected),
     )
 
 
-def _held_out(configuration: Configuration, events: Events) -> Events:
-    """Returns the events for limits and diagnostics, which no training uses."""
-    partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
-    return events.take(partition.test)
+def held_out(configuration: Configuration, model: Model, events: Events) -> list[Part]:
+    """Returns the events that no training of a model has seen.
+
+    For cross-fitted members these are all events, each of which its own member evaluates.
+
+    Args:
+        configuration: The configuration.
+        model: The model, or an ensemble.
+        events: All events of the file.
+    """
+    if not METHODS[model.method].weighted:
+        partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
+        return [Part(model, events.take(partition.test))]
+    members: Sequence[Any] = model.models if isinstance(model, Ensemble) else [model]
+    return [Part(member, events.take(_fold(member.description, len(events)))) for member in members]
+
+
+def _fold(description: Description, n_events: int) -> NDArray[np.int64]:
+    """Returns the events of the fold that a cross-fitted member has left out."""
+    fold_seed = seed(description.seed, "folds", description.method)
+    fold = folds(n_events, description.training.n_members, fold_seed)
+    return np.flatnonzero(fold == description.member)
 
 
 def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher.PointEvents:
@@ -137,9 +167,10 @@ def _from_ratio(
 
 
 def _from_score(
-    configuration: Configuration, model: Model, events: Events, n_expected: float
+    configuration: Configuration, parts: Sequence[Part], n_expected: float
 ) -> Mapping[str, Any]:
     """Returns likelihoods from histograms of the estimated score."""
+    ((model, events),) = ((part.model, part.events) for part in parts)
     limits, morphing = configuration.limits, events.header.weights
     scores, theta_ref = model.score(events.x), model.theta_ref[0]
     data = histograms.Data(scores, events.weights_at([limits.theta_true])[:, 0], n_expected)
@@ -154,6 +185,9 @@ def _from_score(
     return {
         "log_likelihood": log_likelihood,
         "log_likelihood_raw": None,
+        "log_likelihood_corrected": None,
+        "replicas": None,
+        "replicas_corrected": None,
         "log_normalisation": None,
         "joint": events.scores_at(theta_ref)[some],
         "learned": scores[some],
@@ -172,25 +206,24 @@ def _score_information(
     return fisher.score(model.method, at_theta, scores)
 
 
-def _reference_weights(events: Events, model: Model) -> Floats:
+def _reference_weights(part: Part) -> Floats:
     """Returns the weights of the events under the reference density of the model, (event,)."""
-    weights = events.weights_at(model.theta_ref)
+    weights = part.events.weights_at(part.model.theta_ref)
     return np.asarray((weights / weights.sum(axis=0)).mean(axis=1))
 
 
-def _compare_ratios(
-    configuration: Configuration, model: Model, events: Events, weights_ref: Floats
-) -> tuple[Floats, Floats]:
+def _compare_ratios(configuration: Configuration, part: Part) -> tuple[Floats, Floats]:
     """Returns joint and learned log ratios of pairs of an event and a point of the region."""
-    some = events.take(np.arange(min(_n_pairs(configuration, model), len(events))))
+    model, events, header = part.model, part.events, part.events.header
+    n_pairs = min(_n_pairs(configuration, model), len(events))
     rng = np.random.default_rng(seed(configuration.seed, "evaluation", model.method))
     low, high = np.array(configuration.limits.region).T
-    thetas = rng.uniform(low, high, (len(some), len(low)))
-    weights = np.einsum("eb,eb->e", some.weights, some.header.weights(thetas))
-    weights *= len(some) / len(events) / events.cross_sections(thetas)
+    thetas = rng.uniform(low, high, (n_pairs, len(low)))
+    weights = np.einsum("eb,eb->e", events.weights[:n_pairs], header.weights(thetas))
     with np.errstate(divide="ignore", invalid="ignore"):
-        joint = np.log(weights / weights_ref[: len(some)])
-    learned = model.log_ratio_at(some.x, thetas)
+        densities = weights / events.cross_sections(thetas)
+        joint = np.log(densities / _reference_weights(part)[:n_pairs])
+    learned = model.log_ratio_at(events.x[:n_pairs], thetas)
     finite = np.isfinite(joint)
     return joint[finite], learned[finite]
 

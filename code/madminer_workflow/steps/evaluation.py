@@ -20,7 +20,13 @@ __all__ = ["Evaluation"]
 Floats = NDArray[np.float64]
 
 _ALWAYS = ("log_likelihood", "joint", "learned")
-_RATIO_ONLY = ("log_likelihood_raw", "log_normalisation")
+_RATIO_ONLY = (
+    "log_likelihood_raw",
+    "log_likelihood_corrected",
+    "replicas",
+    "replicas_corrected",
+    "log_normalisation",
+)
 _ARRAYS = _ALWAYS + _RATIO_ONLY
 
 
@@ -36,6 +42,9 @@ class Evaluation:
         log_likelihood: Kinematic log-likelihood up to a constant, normalised if the model gives
             ratios, (theta,).
         log_likelihood_raw: The same before it was normalised; None for scores, (theta,).
+        log_likelihood_corrected: `log_likelihood` with the one-step correction; None for scores.
+        replicas: `log_likelihood` for resampled events; None for scores, (replica, theta).
+        replicas_corrected: `log_likelihood_corrected` for the same; None for scores.
         log_normalisation: log E_ref[r], zero for the true ratio; None for scores, (theta,).
         joint: Joint log ratio, (pair,), or joint score, (pair, parameter), of held-out events.
         learned: What the model estimates for them, the same shape.
@@ -48,6 +57,9 @@ class Evaluation:
     n_expected: float
     log_likelihood: Floats
     log_likelihood_raw: Floats | None
+    log_likelihood_corrected: Floats | None
+    replicas: Floats | None
+    replicas_corrected: Floats | None
     log_normalisation: Floats | None
     joint: Floats
     learned: Floats

@@ -10,8 +10,8 @@ from madminer_workflow.configuration.model import Learner
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.fitting import Fitted, fit
 from madminer_workflow.estimators.persistence import save
-from madminer_workflow.estimators.training import Progress
 from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.estimators.training import Progress
 from madminer_workflow.sampling import Samples, folds
 from madminer_workflow.seeds import seed
 from madminer_workflow.storage import read_json, staged, write_json
