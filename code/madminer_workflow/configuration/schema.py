@@ -2,8 +2,8 @@
 
 Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own: `x-unit`;
 `x-default`, a default in words because it depends on other things, with `x-default-by-number` and
-`x-default-divisor` for its values; `x-default-by-method` for methods that have their own; `x-methods` and `x-sampling-methods`, who
-alone uses a key; `x-not-methods`, who does not;
+`x-default-divisor` for its values; `x-default-by-method`, for methods that have their own;
+`x-methods` and `x-sampling-methods`, who alone uses a key, and `x-not-methods`, who does not;
 `x-single-point`, the methods for which a key must give one parameter point.
 """
 

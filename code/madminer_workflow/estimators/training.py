@@ -1,10 +1,11 @@
 """The training loop, one for all methods.
 
 It runs on tensors in memory: MadMiner spends most of its time on loading single rows. There are two
-recipes. `DECAY` is the algorithm of MadMiner's trainer (Adam with the AMSGrad bound, a learning rate
-that decays exponentially from epoch to epoch); unlike MadMiner's, the best epoch's weights really
-are restored. `ONE_CYCLE` lets the learning rate rise and fall once (Smith, Topin, arXiv:1708.07120)
-and keeps a running average of the weights, so that no validation samples choose anything.
+recipes. `DECAY` is the algorithm of MadMiner's trainer (Adam with the AMSGrad bound, a learning
+rate that decays exponentially from epoch to epoch); unlike MadMiner's, the best epoch's weights
+really are restored. `ONE_CYCLE` lets the learning rate rise and fall once (Smith, Topin,
+arXiv:1708.07120) and keeps a running average of the weights, so that nothing is chosen by
+validation samples.
 """
 
 from __future__ import annotations

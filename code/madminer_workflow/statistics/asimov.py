@@ -3,9 +3,9 @@
 Expected data of N events have the log-likelihood N E_true[log r(x|theta)]. An estimator's error
 of 0.004 in the mean of log r becomes 15 in q for 1900 events, so log r is normalised: the true
 ratio to a reference density obeys E_ref[r(x|theta)] = 1 at each theta. It also obeys
-E_theta[r(x|theta_true) / r(x|theta)] = 1; adding what is missing there corrects the plug-in estimate
-E_true[log r] to first order in the error of r (the one-step estimator of semiparametric statistics,
-Bickel, Klaassen, Ritov, Wellner, 1993). What the correction changes is a test of bias.
+E_theta[r(x|theta_true) / r(x|theta)] = 1; adding what is missing there corrects the plug-in
+estimate E_true[log r] to first order in the error of r (the one-step estimator of semiparametric
+statistics, Bickel, Klaassen, Ritov, Wellner, 1993). What it changes is a test of bias.
 """
 
 from __future__ import annotations

@@ -228,9 +228,9 @@ def combine(
         "replicas_{}": replicas,
         "replicas_{}_corrected": replicas_corrected,
     }
-    terms = {"full": scan.rate_term, "kinematics": 0.0}
+    terms = {"full": scan.rate_term, "kinematics": np.zeros(len(scan.n_predicted))}
     statistics: Any = {
-        key.format(which): None if values is None else _relative(-2.0 * values + term, scan)
+        key.format(which): None if values is None else _relative(term - 2.0 * values, scan)
         for key, values in likelihoods.items()
         for which, term in terms.items()
     }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
@@ -18,22 +18,51 @@ from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import folds, split
 from madminer_workflow.seeds import seed
-from madminer_workflow.statistics import AsimovSums, FisherInformation, fisher, grid, histograms
+from madminer_workflow.statistics import (
+    AsimovSums,
+    FisherInformation,
+    KinematicLikelihood,
+    fisher,
+    grid,
+    histograms,
+)
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.storage import staged
 
-__all__ = ["Part", "evaluate", "evaluate_file", "held_out", "point_events"]
+__all__ = ["Part", "evaluate", "evaluate_file", "held_out", "likelihoods", "point_events"]
 
 Floats = NDArray[np.float64]
+
+M = TypeVar("M", bound="Ratios", covariant=True)
 
 _REPLICAS = 24  # resampled sets of events; their spread is known to a seventh
 
 
+class Ratios(Protocol):
+    """What gives log ratios: a model, or the exact likelihood."""
+
+    @property
+    def method(self) -> str:
+        """Its name."""
+
+    @property
+    def theta_ref(self) -> Floats:
+        """Points whose mixture is the reference density, (reference, parameter)."""
+
+    def log_ratio_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
+        """Yields log p(x|theta) / p(x|reference) in blocks of events, in bounded memory.
+
+        Args:
+            x: Observables, (event, observable).
+            thetas: Parameter points, (theta, parameter).
+        """
+
+
 @dataclass(frozen=True)
-class Part:
+class Part(Generic[M]):
     """Events and a model that was not trained on them."""
 
-    model: Model
+    model: M
     events: Events
 
 
@@ -95,7 +124,7 @@ def evaluate(configuration: Configuration, model: Model, events: Events) -> Eval
     )
 
 
-def held_out(configuration: Configuration, model: Model, events: Events) -> list[Part]:
+def held_out(configuration: Configuration, model: Model, events: Events) -> list[Part[Model]]:
     """Returns the events that no training of a model has seen.
 
     For cross-fitted members these are all events, each of which its own member evaluates.
@@ -131,27 +160,35 @@ def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher
     return fisher.PointEvents(theta, luminosity_ipb, weights, events.gradients_at(theta))
 
 
-def _from_ratio(
-    configuration: Configuration, parts: Sequence[Part], n_expected: float
-) -> Mapping[str, Any]:
-    """Returns likelihoods from log ratios or densities."""
+def likelihoods(
+    configuration: Configuration, parts: Sequence[Part[Ratios]], n_expected: float
+) -> KinematicLikelihood:
+    """Returns the expected likelihoods from log ratios, their correction and their replicas.
+
+    Args:
+        configuration: The configuration.
+        parts: Events and the models that give their log ratios.
+        n_expected: Expected number of events.
+    """
     limits = configuration.limits
     thetas = np.vstack([_grid(limits), limits.theta_true])
-    method = parts[0].model.method
-    sums = AsimovSums(len(thetas) - 1, _REPLICAS, seed(configuration.seed, "replicas", method))
+    replica_seed = seed(configuration.seed, "replicas", parts[0].model.method)
+    sums = AsimovSums(len(thetas) - 1, _REPLICAS, replica_seed)
     for part in parts:
-        events, morphing = part.events, part.events.header.weights(thetas).T
-        weights_ref = _reference_weights(part)
-        for some, log_ratio in part.model.log_ratio_blocks(events.x, thetas):
-            weights = events.weights[some] @ morphing
-            sums.add(
-                log_ratio[:, :-1],
-                weights[:, -1],
-                weights_ref[some],
-                log_ratio[:, -1],
-                weights[:, :-1],
-            )
-    likelihood = sums.result(n_expected)
+        morphing, weights_ref = part.events.header.weights(thetas).T, _reference_weights(part)
+        for some, log_ratio in part.model.log_ratio_blocks(part.events.x, thetas):
+            weights = part.events.weights[some] @ morphing
+            grid_weights, weights_true = weights[:, :-1], weights[:, -1]
+            on_grid, at_true = log_ratio[:, :-1], log_ratio[:, -1]
+            sums.add(on_grid, weights_true, weights_ref[some], at_true, grid_weights)
+    return sums.result(n_expected)
+
+
+def _from_ratio(
+    configuration: Configuration, parts: Sequence[Part[Model]], n_expected: float
+) -> Mapping[str, Any]:
+    """Returns likelihoods from log ratios or densities."""
+    likelihood = likelihoods(configuration, parts, n_expected)
     joint, learned = _compare_ratios(configuration, parts[0])
     return {
         "log_likelihood": likelihood.normalised,
@@ -167,7 +204,7 @@ def _from_ratio(
 
 
 def _from_score(
-    configuration: Configuration, parts: Sequence[Part], n_expected: float
+    configuration: Configuration, parts: Sequence[Part[Model]], n_expected: float
 ) -> Mapping[str, Any]:
     """Returns likelihoods from histograms of the estimated score."""
     ((model, events),) = ((part.model, part.events) for part in parts)
@@ -206,13 +243,13 @@ def _score_information(
     return fisher.score(model.method, at_theta, scores)
 
 
-def _reference_weights(part: Part) -> Floats:
+def _reference_weights(part: Part[Ratios]) -> Floats:
     """Returns the weights of the events under the reference density of the model, (event,)."""
     weights = part.events.weights_at(part.model.theta_ref)
     return np.asarray((weights / weights.sum(axis=0)).mean(axis=1))
 
 
-def _compare_ratios(configuration: Configuration, part: Part) -> tuple[Floats, Floats]:
+def _compare_ratios(configuration: Configuration, part: Part[Model]) -> tuple[Floats, Floats]:
     """Returns joint and learned log ratios of pairs of an event and a point of the region."""
     model, events, header = part.model, part.events, part.events.header
     n_pairs = min(_n_pairs(configuration, model), len(events))
