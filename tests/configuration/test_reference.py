@@ -27,9 +27,14 @@ def test_page_names_every_block_once():
 
 def test_line_of_a_key():
     assert (
-        "| `alpha` | a number >= 0 |  | 5 | Weight of the score in the loss. Used by `alices`, "
-        "`cascal`, `rascal`, `scandal`. |"
+        "| `alpha` | a number >= 0 |  | 0.3; 5 for `scandal` | Weight of the score in the loss. "
+        "Used by `alices`, `cascal`, `rascal`, `scandal`. |"
     ) in page().splitlines()
+
+
+def test_methods_that_do_not_use_a_key_are_named():
+    (line,) = (line for line in page().splitlines() if line.startswith("| `early_stopping` "))
+    assert line.endswith(" Not used by `quadratic`. |")
 
 
 def test_module_writes_the_page():

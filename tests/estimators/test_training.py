@@ -14,14 +14,22 @@ from madminer_workflow.configuration.model import Training
 from madminer_workflow.estimators import fit
 from madminer_workflow.estimators.networks import seeded
 from madminer_workflow.estimators.ratio import ParameterizedRatio
-from madminer_workflow.estimators.training import EpochRecord, Tensors, minimise, shuffled_batches
+from madminer_workflow.estimators.training import (
+    DECAY,
+    ONE_CYCLE,
+    EpochRecord,
+    Recipe,
+    Tensors,
+    minimise,
+    shuffled_batches,
+)
 from madminer_workflow.seeds import seed
 
 
 class Line:
     """A straight line whose validation loss can be prescribed."""
 
-    method = "line"
+    method, recipe = "line", DECAY
 
     def __init__(self, validation_losses: Sequence[float] = ()) -> None:
         self.network = nn.Linear(1, 1)

@@ -21,7 +21,19 @@ def evaluation(**changes: Any) -> Evaluation:
     values = np.linspace(-3.0, 0.0, 6)
     pairs = np.linspace(-1.0, 1.0, 4)
     ratio = Evaluation(
-        "alices", LIMITS, 10, 52.5, values, values + 0.5, 0.01 * values, pairs, 2 * pairs, None
+        method="alices",
+        limits=LIMITS,
+        n_events=10,
+        n_expected=52.5,
+        log_likelihood=values,
+        log_likelihood_raw=values + 0.5,
+        log_likelihood_corrected=values - 0.1,
+        replicas=np.outer([1.0, 1.1], values),
+        replicas_corrected=np.outer([0.9, 1.2], values),
+        log_normalisation=0.01 * values,
+        joint=pairs,
+        learned=2 * pairs,
+        fisher=None,
     )
     return replace(ratio, **changes)
 
@@ -40,7 +52,14 @@ def assert_equal(first: Evaluation, second: Evaluation) -> None:
     [
         {},
         {"log_likelihood": np.array([np.nan, *range(5)])},
-        {"log_likelihood_raw": None, "log_normalisation": None, "fisher": INFORMATION},
+        {
+            "log_likelihood_raw": None,
+            "log_likelihood_corrected": None,
+            "replicas": None,
+            "replicas_corrected": None,
+            "log_normalisation": None,
+            "fisher": INFORMATION,
+        },
         {"joint": np.ones((4, 2)), "learned": np.zeros((4, 2))},
     ],
 )

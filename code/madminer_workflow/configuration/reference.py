@@ -65,18 +65,23 @@ def _section(titles: list[str], rule: Rule) -> str:
         f"\n## {names or 'All keys'}\n",
         "| key | value | unit | default | meaning |",
         "|--|--|--|--|--|",
-        *(_row(key, value, key in rule.get("required", [])) for key, value in _keys(rule)),
+        *(_row(key, value, rule) for key, value in _keys(rule)),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(key: str, rule: Rule, required: bool) -> str:
-    """Returns the line on one key."""
+def _row(key: str, rule: Rule, block: Rule) -> str:
+    """Returns the line on one key of a block."""
     rule = resolved(rule)
     meaning = rule["description"]
     if "x-methods" in rule:
         meaning += f" Used by {', '.join(f'`{name}`' for name in rule['x-methods'])}."
-    default = "required" if required else _default(rule)
+    if "x-not-methods" in rule:
+        meaning += f" Not used by {', '.join(f'`{name}`' for name in rule['x-not-methods'])}."
+    own = block.get("x-default-by-method", {}).items()
+    exceptions = [f"; {shown(v[key])} for `{name}`" for name, v in own if key in v]
+    default = "required" if key in block.get("required", []) else _default(rule)
+    default += "".join(exceptions)
     cells = (f"`{key}`", allowed(rule), rule.get("x-unit", ""), default, meaning)
     return f"| {' | '.join(cells)} |"
 
