@@ -140,7 +140,24 @@ def test_settings_of_a_method_replace_the_common_ones(header):
 
 def test_last_learning_rate_follows_the_first(header):
     training = configured({"training": {"learning_rate": 0.003}}, header).methods[0].training
-    assert training.final_learning_rate == pytest.approx(0.0001)
+    assert training.final_learning_rate == pytest.approx(0.00003)
+
+
+def test_methods_may_have_defaults_of_their_own(header):
+    document = {"methods": ["alice", "quadratic", "scandal"], "training": {"epochs": 4}}
+    alice, quadratic, scandal = (m.training for m in configured(document, header).methods)
+    assert (alice.n_members, quadratic.n_members, scandal.n_members) == (1, 2, 1)
+    assert (alice.alpha, scandal.alpha) == (0.3, 5)
+    assert (alice.learning_rate, quadratic.learning_rate) == (0.01, 0.003)
+    assert alice.epochs == quadratic.epochs == scandal.epochs == 4
+
+
+@pytest.mark.parametrize("block", [{"training": {"n_members": 1}}, {"n_members": 1}])
+def test_a_single_network_cannot_be_cross_fitted(header, block):
+    document = {"methods": ["quadratic"]}
+    document |= block if "training" in block else {"quadratic": {"training": block}}
+    with pytest.raises(InputError, match=r"^quadratic.training.n_members: 1, allowed: 2 or more"):
+        configured(document, header)
 
 
 def test_luminosity_comes_from_the_input_file_the_event_file_or_the_default(header):

@@ -57,10 +57,14 @@ def test_methods_are_those_that_exist():
 @pytest.mark.parametrize(
     ("keys", "word", "is_used"),
     [
-        (["estimator"], "x-methods", lambda spec: spec.kind == "ratio"),
+        (["estimator"], "x-methods", lambda spec: spec.kind == "ratio" and not spec.weighted),
         (["alice", "theta_1"], "x-methods", lambda spec: spec.kind == "ratio"),
         (["alice", "theta_0"], "x-single-point", lambda spec: spec.kind == "score"),
         (["training", "alpha"], "x-methods", lambda spec: spec.score_loss is not None),
+        (["training", "early_stopping"], "x-not-methods", lambda spec: spec.weighted),
+        (["samples", "train"], "x-not-methods", lambda spec: spec.weighted),
+        (["samples", "validation"], "x-not-methods", lambda spec: spec.weighted),
+        (["samples", "minimum_effective"], "x-not-methods", lambda spec: spec.weighted),
     ],
 )
 def test_who_uses_a_key_agrees_with_the_methods(keys, word, is_used):

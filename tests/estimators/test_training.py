@@ -29,10 +29,10 @@ from madminer_workflow.seeds import seed
 class Line:
     """A straight line whose validation loss can be prescribed."""
 
-    method, recipe = "line", DECAY
+    method = "line"
 
-    def __init__(self, validation_losses: Sequence[float] = ()) -> None:
-        self.network = nn.Linear(1, 1)
+    def __init__(self, validation_losses: Sequence[float] = (), recipe: Recipe = DECAY) -> None:
+        self.network, self.recipe = nn.Linear(1, 1), recipe
         self._prescribed = iter(validation_losses)
 
     def loss(self, batch: Tensors) -> Tensor:
@@ -75,6 +75,42 @@ def test_the_learning_rate_decays_exponentially(settings: Training) -> None:
     history = run(Line(), replace(settings, learning_rate=1e-2, final_learning_rate=1e-4))
     np.testing.assert_allclose(history.learning_rate, np.geomspace(1e-2, 1e-4, 6))
     assert run(Line(), replace(settings, epochs=1)).learning_rate == settings.learning_rate
+
+
+def test_the_learning_rate_of_one_cycle_rises_and_falls(settings: Training) -> None:
+    settings = replace(settings, epochs=100, learning_rate=1e-2, final_learning_rate=1e-4)
+    rates = run(Line(recipe=ONE_CYCLE), settings).learning_rate
+    assert (np.diff(rates[:31]) > 0).all()
+    assert (np.diff(rates[30:]) < 0).all()
+    assert rates[[0, 30]] == pytest.approx([1e-2 / 25, 1e-2])
+    assert rates[-1] == pytest.approx(1e-4, rel=0.1)
+
+
+def test_one_cycle_keeps_the_last_epoch_and_does_not_choose(settings: Training) -> None:
+    losses = [5.0, 1.0, 3.0, 6.0, 3.0, 7.0]
+    history = run(Line(losses, ONE_CYCLE), settings)
+    assert (history.best_epoch, history.best_validation_loss) == (6, 7.0)
+
+
+def test_the_weights_are_the_running_average_of_those_of_all_steps(settings: Training) -> None:
+    settings = replace(settings, epochs=6, batch_size=100)  # one step an epoch
+    model, steps = Line(recipe=replace(ONE_CYCLE, averaging=0.3)), []
+    run(model, settings, lambda _: steps.append(model.network.weight.item()))
+    average = steps[0]
+    for number, weight in enumerate(steps[1:], start=1):
+        decay = min(0.3, (1 + number) / (10 + number))
+        average = decay * average + (1 - decay) * weight
+    assert len(set(steps)) == 6
+    assert model.network.weight.item() == pytest.approx(average, rel=1e-5)
+
+
+def test_large_gradients_are_cut(settings: Training) -> None:
+    recipe = Recipe(largest_gradient=1e-30)  # so small that Adam does not divide by it
+    model = Line(recipe=recipe)
+    before = model.network.weight.item()
+    history = run(model, settings)
+    assert model.network.weight.item() == pytest.approx(before, rel=1e-6)
+    assert history.gradient_norm.min() > 0.1  # reported as it was
 
 
 def test_every_epoch_is_reported(settings: Training) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from madminer_workflow.configuration.model import Splits
 from madminer_workflow.errors import InputError
-from madminer_workflow.sampling import split
+from madminer_workflow.sampling import folds, split
 
 
 @given(
@@ -52,3 +52,19 @@ def test_parts_are_alike_in_a_sorted_file() -> None:
 def test_a_part_without_events_is_refused(splits: Splits, name: str) -> None:
     with pytest.raises(InputError, match=rf"splits\.{name}: .* of 100 events"):
         split(100, splits, seed=1)
+
+
+@given(n_events=st.integers(1, 1000), n_folds=st.integers(2, 20), seed=st.integers(0, 2**63 - 1))
+def test_folds_are_of_equal_size_and_depend_on_the_seed_alone(
+    n_events: int, n_folds: int, seed: int
+) -> None:
+    fold = folds(n_events, n_folds, seed)
+    sizes = np.bincount(fold, minlength=n_folds)
+    assert len(fold) == n_events
+    assert len(sizes) == n_folds
+    assert np.ptp(sizes) <= 1
+    np.testing.assert_array_equal(folds(n_events, n_folds, seed), fold)
+
+
+def test_another_seed_gives_other_folds() -> None:
+    assert np.mean(folds(1000, 2, 1) == folds(1000, 2, 2)) == pytest.approx(0.5, abs=0.06)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from madminer_workflow.statistics import AsimovSums
+from madminer_workflow.statistics import AsimovSums, KinematicLikelihood
 
 
 def gaussian_events(n: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -93,3 +93,102 @@ def test_a_point_that_the_estimator_does_not_know_has_no_likelihood(
 def test_events_without_weight_are_refused() -> None:
     with pytest.raises(ValueError, match="no weight"):
         AsimovSums(2).result(1.0)
+
+
+MEANS = np.array([-0.4, -0.2, 0.1, 0.3, 0.5])
+TRUE = 3
+N_EXPECTED = 100.0
+
+
+def corrected_sums(
+    n: int, seed: int = 1, size: float = 0.0, n_replicas: int = 0
+) -> KinematicLikelihood:
+    """Sums over unit Gaussians of mean zero; log r is off by `size` times a function of x."""
+    x = np.random.default_rng(seed).normal(size=n)
+    exact = x[:, None] * MEANS - MEANS**2 / 2.0
+    wrong = exact + size * np.sin(2.0 * x)[:, None] * (MEANS + MEANS**2)
+    weights = np.exp(exact)
+    sums = AsimovSums(len(MEANS), n_replicas)
+    for some in np.array_split(np.arange(n), 7):
+        true = wrong[some, TRUE], weights[some]
+        sums.add(wrong[some], weights[some, TRUE], np.ones(len(some)), *true)
+    return sums.result(N_EXPECTED)
+
+
+def relative(log_likelihood: np.ndarray) -> np.ndarray:
+    """Relative to the true point, as a test statistic is, (…, theta)."""
+    return np.asarray(-2.0 * (log_likelihood - log_likelihood[..., [TRUE]]))
+
+
+def test_without_weights_at_all_points_there_is_no_correction() -> None:
+    sums = AsimovSums(3, 2)
+    sums.add(*gaussian_events(100))
+    result = sums.result(1.0)
+    assert result.corrected is None
+    assert result.corrected_replicas is None
+    assert result.normalised_replicas.shape == (2, 3)
+
+
+def test_the_exact_ratio_needs_no_correction() -> None:
+    result = corrected_sums(20_000, n_replicas=200)
+    assert result.corrected is not None
+    assert result.corrected_replicas is not None
+    change = relative(result.corrected) - relative(result.normalised)
+    replicas = relative(result.corrected_replicas) - relative(result.normalised_replicas)
+    spread = replicas.std(axis=0)
+    assert (np.abs(change) <= 4.0 * spread).all()
+    truth = N_EXPECTED * (MEANS - MEANS[TRUE]) ** 2
+    spread = relative(result.corrected_replicas).std(axis=0)
+    assert (np.abs(relative(result.corrected) - truth) <= 4.0 * spread).all()
+
+
+def test_the_correction_removes_the_first_order_of_an_error() -> None:
+    n, sizes = 100_000, (0.08, 0.04, 0.02)
+    exact = corrected_sums(n)
+    plain, corrected = [], []
+    for size in sizes:
+        result = corrected_sums(n, size=size)
+        assert result.corrected is not None
+        assert exact.corrected is not None
+        plain.append(np.abs(relative(result.normalised) - relative(exact.normalised)))
+        corrected.append(np.abs(relative(result.corrected) - relative(exact.corrected)))
+    others = np.arange(len(MEANS)) != TRUE
+    first, second = (np.array(errors)[:, others] for errors in (plain, corrected))
+    assert (second[-1] < 0.2 * first[-1]).all()
+    # twice the error of log r: twice that of q without the correction, four times with it
+    np.testing.assert_allclose(np.log2(first[:-1] / first[1:]), 1.0, atol=0.2)
+    np.testing.assert_allclose(np.log2(second[:-1] / second[1:]), 2.0, atol=0.2)
+
+
+def test_an_offset_drops_out_of_the_correction() -> None:
+    x = np.random.default_rng(1).normal(size=100)
+    exact = x[:, None] * MEANS - MEANS**2 / 2.0
+    weights, ref = np.exp(exact), np.ones(100)
+    corrected = []
+    for offset in (0.0, 3.0):
+        sums = AsimovSums(len(MEANS))
+        shifted = exact + offset * np.arange(len(MEANS))
+        sums.add(shifted, weights[:, TRUE], ref, shifted[:, TRUE], weights)
+        corrected.append(sums.result(N_EXPECTED).corrected)
+    np.testing.assert_allclose(corrected[0], corrected[1], atol=1e-9)
+
+
+def test_replicas_spread_as_independent_events_do() -> None:
+    independent = [corrected_sums(1000, seed) for seed in range(300)]
+    result = corrected_sums(1000, seed=1000, n_replicas=300)
+    others = np.arange(len(MEANS)) != TRUE
+    for name in ("normalised", "corrected"):
+        expected = relative(np.array([vars(one)[name] for one in independent])).std(axis=0)
+        spread = relative(vars(result)[f"{name}_replicas"]).std(axis=0)
+        # 300 values have a spread that is known to 4 %, to which the events themselves add
+        np.testing.assert_allclose(spread[others], expected[others], rtol=0.2)
+
+
+def test_replicas_depend_on_their_seed_alone() -> None:
+    def replicas(seed: int) -> np.ndarray:
+        sums = AsimovSums(3, 5, seed)
+        sums.add(*gaussian_events(50))
+        return sums.result(1.0).normalised_replicas
+
+    np.testing.assert_array_equal(replicas(1), replicas(1))
+    assert (replicas(1) != replicas(2)).any()

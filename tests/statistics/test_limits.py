@@ -127,3 +127,27 @@ def test_a_limit_survives_its_file(tmp_path: Any, raw: bool) -> None:
     for name, array in limit.arrays().items():
         np.testing.assert_array_equal(again.arrays()[name], array)
     assert (again.q_full_raw is None) is not raw
+
+
+def test_corrected_limits_and_replicas_survive_their_file(tmp_path: Any) -> None:
+    rng = np.random.default_rng(1)
+    plain, raw, corrected = rng.normal(size=(3, 54))
+    replicas, replicas_corrected = rng.normal(size=(2, 4, 54))
+    limit = combine(make_scan(), "alices", plain, raw, corrected, replicas, replicas_corrected)
+    storage.write_npz(tmp_path / "alices.npz", **limit.arrays())
+    again = Limit.from_arrays(storage.read_npz(tmp_path / "alices.npz"))
+    assert again.arrays().keys() == limit.arrays().keys() > {"replicas_kinematics_corrected"}
+    for name, array in limit.arrays().items():
+        np.testing.assert_array_equal(again.arrays()[name], array)
+
+
+def test_each_replica_is_relative_to_its_smallest_value() -> None:
+    scan, replicas = make_scan(), np.random.default_rng(1).normal(size=(4, 54))
+    limit = combine(scan, "alices", np.zeros(54), None, None, replicas, 2.0 * replicas)
+    q = scan.rate_term - 2.0 * replicas
+    assert limit.replicas_full is not None
+    assert limit.replicas_kinematics_corrected is not None
+    np.testing.assert_allclose(limit.replicas_full, q - q.min(axis=1, keepdims=True))
+    np.testing.assert_allclose(
+        limit.replicas_kinematics_corrected, 4.0 * (replicas.max(axis=1)[:, None] - replicas)
+    )
