@@ -96,7 +96,7 @@ def test_the_loss_is_smallest_for_the_true_ratio(quadratic: Any) -> None:
 def test_the_loss_of_a_batch_is_that_of_its_ratio(
     trained: tuple[Any, Samples, Fitted],
 ) -> None:
-    toy, train, fitted = trained
+    _, train, fitted = trained
     model: Any = fitted.model
     some = train.take(np.arange(50))
     assert some.forms is not None
