@@ -96,7 +96,13 @@ def test_an_interrupted_installation_is_taken_up_again(project: Path) -> None:
 
 def test_make_lists_its_targets() -> None:
     texts = [
-        subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+        subprocess.run(
+            ["make", "--no-print-directory", *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         for words in ([], ["help"])
     ]
     assert texts[0].stdout == texts[1].stdout
