@@ -316,11 +316,12 @@ def test_every_method_has_a_finite_limit(name: str, dummy_events: Path, tmp_path
     events = read_events(header)
     sample(configuration, events, tmp_path)
     results = []
-    for method in METHODS:
-        learner = load_learner(tmp_path / "input.yml", method)
-        samples = tmp_path / "samples" / method
-        _, model = train(learner, samples, 0, tmp_path, lambda _: None)
-        results.append(evaluate_file(configuration, model, events, tmp_path)[1])
+    for method in configuration.methods:
+        learner = load_learner(tmp_path / "input.yml", method.name)
+        for member in range(method.training.n_members):
+            samples = tmp_path / "samples" / method.name
+            _, model = train(learner, samples, member, tmp_path, lambda _: None)
+            results.append(evaluate_file(configuration, model, events, tmp_path)[1])
     limits = combine_members(configuration, events, read_members(results)).limits
     assert list(limits) == [*METHODS, "histogram", "rate"]
     for limit in limits.values():
