@@ -20,7 +20,7 @@ def check(data_file: Path, input_file: Path) -> None:
 
     header = read_header(data_file)
     configuration = load(input_file, header)
-    members = sum(method.training.n_members for method in configuration.methods)
+    members = sum(method.n_networks for method in configuration.methods)
     click.echo(
         f"ok: {header.n_events} events, {len(configuration.methods)} methods, {members} members, "
         f"{math.prod(configuration.limits.resolutions)} grid points"

@@ -18,7 +18,7 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
     import yaml
 
     from madminer_workflow.configuration import load
-    from madminer_workflow.configuration.document import complete
+    from madminer_workflow.configuration.document import OBSERVED_FILE, complete
     from madminer_workflow.configuration.restrict import plan, settings
     from madminer_workflow.events import read_header
     from madminer_workflow.storage import staged, write_json, write_text
@@ -29,5 +29,7 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
     with staged(output_dir / "settings") as folder:
         for name, content in settings(document).items():
             write_json(folder / name, content)
+        if configuration.observed:
+            configuration.observed.save(folder / OBSERVED_FILE)
     published = plan(document, (output_dir / "settings").resolve())
     write_text(output_dir / "publish.yml", yaml.safe_dump(published, sort_keys=False))

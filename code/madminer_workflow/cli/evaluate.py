@@ -37,5 +37,5 @@ def evaluate(
         params={"method": result.method, "n_events": result.n_events},
         metrics={"largest_offset": result.largest_offset},
     )
-    click.echo(f"{result.method}: {result.n_events} held-out events for {result.n_expected:.5g}")
+    click.echo(f"{result.method}: {result.n_events} held-out events")
     click.echo(folder)

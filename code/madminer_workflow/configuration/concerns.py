@@ -43,18 +43,21 @@ def _luminosity(document: Document, configuration: Configuration, header: Header
 
 def _region(configuration: Configuration, header: Header) -> Iterator[str]:
     """Tells when the scan goes where the events say little, or misses the truth."""
-    limits = configuration.limits
-    scanned = zip(header.parameters, limits.region, limits.theta_true, strict=True)
-    for parameter, (low, high), truth in scanned:
-        name, path = parameter.name, "asymptotic_limits"
+    limits, path = configuration.limits, "asymptotic_limits"
+    for parameter, (low, high) in zip(header.parameters, limits.region, strict=True):
         if low < parameter.minimum or high > parameter.maximum:
             range_ = f"[{parameter.minimum:g}, {parameter.maximum:g}]"
             yield (
-                f"{path}.region: {name} in [{low:g}, {high:g}] goes beyond its range {range_} "
-                "in the event file"
+                f"{path}.region: {parameter.name} in [{low:g}, {high:g}] goes beyond its range "
+                f"{range_} in the event file"
             )
-        if not low <= truth <= high:
-            yield f"{path}.theta_true: {name} = {truth:g} is outside the region [{low:g}, {high:g}]"
+    for theta in limits.thetas_true:
+        for name, truth, (low, high) in zip(
+            header.parameter_names, theta, limits.region, strict=True
+        ):
+            if not low <= truth <= high:
+                outside = f"{name} = {truth:g} is outside the region [{low:g}, {high:g}]"
+                yield f"{path}.theta_true: {outside}"
 
 
 def _priors(configuration: Configuration, header: Header) -> Iterator[str]:

@@ -9,9 +9,12 @@ from madminer_workflow.configuration.model import Configuration, Fisher, Method,
 from madminer_workflow.configuration.schema import subschema, uses
 from madminer_workflow.events.header import Header
 
-__all__ = ["Document", "complete"]
+__all__ = ["OBSERVED_FILE", "Document", "complete"]
 
 Document = dict[str, Any]
+
+OBSERVED_FILE = "observed.npz"
+"""Where a complete document expects the observed events, beside itself."""
 
 
 def complete(configuration: Configuration, header: Header) -> Document:
@@ -34,8 +37,9 @@ def complete(configuration: Configuration, header: Header) -> Document:
                 for name, (low, high) in zip(header.parameter_names, limits.region, strict=True)
             },
             "resolutions": list(limits.resolutions),
-            "theta_true": list(limits.theta_true),
+            "theta_true": [list(theta) for theta in limits.thetas_true],
         },
+        **({"observed": {"data": OBSERVED_FILE}} if configuration.observed else {}),
         "include_xsec": list(limits.include_xsec),
         "histogram_vars": list(histogram.observables),
         "histogram_bins": histogram.bins,

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.events.observed import Observed
+
 __all__ = [
     "Configuration",
     "Fisher",
@@ -106,7 +109,8 @@ class Training:
         alpha: Weight of the score in the losses that have one.
         early_stopping: Epochs without a better validation loss after which training ends; 0 for
             never. The best epoch is kept either way.
-        n_members: Number of networks of the ensemble.
+        n_members: Number of networks of the ensemble, of each fold if there are folds.
+        n_folds: Number of folds for cross-fitted methods, whose networks leave one out each.
     """
 
     hidden_layers: tuple[int, ...]
@@ -118,6 +122,7 @@ class Training:
     alpha: float
     early_stopping: int
     n_members: int
+    n_folds: int
 
 
 @dataclass(frozen=True)
@@ -128,6 +133,12 @@ class Method:
     estimator: Literal["parameterized", "quadratic"]
     sampling: Sampling
     training: Training
+
+    @property
+    def n_networks(self) -> int:
+        """Number of networks that are trained."""
+        n_folds = self.training.n_folds if METHODS[self.name].weighted else 1
+        return n_folds * self.training.n_members
 
 
 @dataclass(frozen=True)
@@ -154,14 +165,14 @@ class Limits:
     Attributes:
         region: Smallest and largest value of each parameter.
         resolutions: Number of grid points of each parameter.
-        theta_true: Parameter point of the expected data.
+        thetas_true: Parameter points of the expected data, one or more.
         luminosity_ipb: Integrated luminosity in inverse picobarn.
         include_xsec: Which limits are shown: with the rate, without, or both.
     """
 
     region: tuple[tuple[float, float], ...]
     resolutions: tuple[int, ...]
-    theta_true: tuple[float, ...]
+    thetas_true: tuple[tuple[float, ...], ...]
     luminosity_ipb: float
     include_xsec: tuple[bool, ...]
 
@@ -222,6 +233,7 @@ class Configuration:
     splits: Splits
     methods: tuple[Method, ...]
     limits: Limits
+    observed: Observed | None
     histogram: Histogram
     fisher: Fisher
     plotting: Plotting

@@ -12,7 +12,7 @@ from madminer_workflow.configuration.schema import nearest, shown
 from madminer_workflow.errors import InputError
 from madminer_workflow.events.header import Header
 
-__all__ = ["by_parameter", "known", "point", "sequence"]
+__all__ = ["by_parameter", "known", "point", "point_or_points", "sequence"]
 
 
 def sequence(value: Any) -> list[Any]:
@@ -84,6 +84,28 @@ def point(path: str, value: Any, header: Header) -> tuple[float, ...]:
     if not (header.benchmark_values == theta).all(axis=1).any():
         _check_described(path, theta, header)
     return tuple(theta.tolist())
+
+
+def point_or_points(path: str, value: Any, header: Header) -> tuple[tuple[float, ...], ...]:
+    """Returns one parameter point or several different ones.
+
+    Args:
+        path: Where they stand in the input file.
+        value: A point as `point` takes it, or a list of lists of coordinates.
+        header: The header of the event file.
+
+    Raises:
+        InputError: One has the wrong length, the events cannot describe it, or it is given twice.
+    """
+    if not any(isinstance(item, list) for item in sequence(value)):
+        return (point(path, value, header),)
+    points = tuple(point(f"{path}[{i}]", item, header) for i, item in enumerate(value))
+    for number, theta in enumerate(points):
+        if theta in points[:number]:
+            raise InputError(
+                f"{path}[{number}]: {shown(list(theta))} is given twice, expected once"
+            )
+    return points
 
 
 def _check_described(path: str, theta: Any, header: Header) -> None:

@@ -22,12 +22,18 @@ from madminer_workflow.configuration.model import (
     Thetas,
     Training,
 )
-from madminer_workflow.configuration.names import by_parameter, known, point, sequence
+from madminer_workflow.configuration.names import (
+    by_parameter,
+    known,
+    point,
+    point_or_points,
+    sequence,
+)
 from madminer_workflow.configuration.schema import default_for, defaults, shown, subschema, validate
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events.header import Header
+from madminer_workflow.events.observed import Observed, read_observed
 
 __all__ = ["load", "load_learner", "resolve"]
 
@@ -55,7 +61,7 @@ def load(
     document = read(input_file) | dict(overrides or {})
     with named(input_file):
         validate(document)
-        configuration = resolve(document, header)
+        configuration = resolve(_located(document, Path(input_file).parent), header)
     if "step" not in document:
         for concern in concerns(document, configuration, header):
             log.warning("%s: %s", input_file, concern)
@@ -88,6 +94,13 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
         )
 
 
+def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Returns the document with the path of the observed events from here, not from its folder."""
+    if "observed" not in document:
+        return document
+    return document | {"observed": {"data": str(folder / document["observed"]["data"])}}
+
+
 def resolve(document: Document, header: Header) -> Configuration:
     """Returns the configuration that an input document stands for.
 
@@ -105,8 +118,9 @@ def resolve(document: Document, header: Header) -> Configuration:
         splits=_splits(document, header),
         methods=tuple(_method(name, document, header) for name in document["methods"]),
         limits=limits,
+        observed=_observed(document, header),
         histogram=histogram,
-        fisher=_fisher(document, header, histogram.observables[0], limits.theta_true),
+        fisher=_fisher(document, header, histogram.observables[0], limits.thetas_true[0]),
         plotting=_plotting(document),
     )
 
@@ -179,11 +193,6 @@ def _training(name: str, document: Document) -> Training:
     own = subschema("training")["x-default-by-method"].get(name, {})
     common = defaults("training") | own | document.get("training", {})
     settings = common | document.get(name, {}).get("training", {})
-    if METHODS[name].weighted and settings["n_members"] < 2:
-        raise InputError(
-            f"{name}.training.n_members: {settings['n_members']}, allowed: 2 or more, since each "
-            "network leaves out the events that it is evaluated on"
-        )
     first = settings["learning_rate"]
     divisor = subschema("training", "final_learning_rate")["x-default-divisor"]
     last = settings.get("final_learning_rate", first / divisor)
@@ -201,6 +210,7 @@ def _training(name: str, document: Document) -> Training:
         alpha=float(settings["alpha"]),
         early_stopping=int(settings["early_stopping"]),
         n_members=int(settings["n_members"]),
+        n_folds=int(settings["n_folds"]),
     )
 
 
@@ -213,7 +223,7 @@ def _limits(document: Document, header: Header) -> Limits:
     return Limits(
         region=_region(f"{path}.region", given.get("region", {}), header),
         resolutions=_resolutions(f"{path}.resolutions", given, len(header.parameters)),
-        theta_true=point(f"{path}.theta_true", truth, header),
+        thetas_true=point_or_points(f"{path}.theta_true", truth, header),
         luminosity_ipb=_luminosity(document, header),
         include_xsec=tuple(shown_limits),
     )
@@ -246,6 +256,14 @@ def _luminosity(document: Document, header: Header) -> float:
     if "luminosity" in document:
         return float(document["luminosity"])
     return float((header.process or {}).get("luminosity_ipb", defaults()["luminosity"]))
+
+
+def _observed(document: Document, header: Header) -> Observed | None:
+    """Returns the observed events, if there are any."""
+    if "observed" not in document:
+        return None
+    with named("observed.data"):
+        return read_observed(Path(document["observed"]["data"]), header.observables)
 
 
 def _histogram(document: Document, header: Header) -> Histogram:

@@ -22,7 +22,7 @@ __all__ = [
     "training_document",
 ]
 
-_DATA = ("seed", "splits", "luminosity", "asymptotic_limits")
+_DATA = ("seed", "splits", "luminosity", "asymptotic_limits", "observed")
 
 
 def sampling_document(document: Document) -> Document:
@@ -38,7 +38,7 @@ def sampling_document(document: Document) -> Document:
 
 
 def training_document(document: Document, method: str) -> Document:
-    """Returns what the training of any member of a method uses.
+    """Returns what the training of any member of a method uses, which the number of members is not.
 
     Args:
         document: A complete document.
@@ -47,16 +47,11 @@ def training_document(document: Document, method: str) -> Document:
     training = {
         key: value
         for key, value in document[method]["training"].items()
-        if _matters(method, key) and uses(method, subschema("training", key))
+        if key != "n_members" and uses(method, subschema("training", key))
     }
     estimator = ("estimator",) if uses(method, subschema("estimator")) else ()
     common = {"step": "training", "methods": [method], **_pick(document, "seed", *estimator)}
     return common | {method: {"training": training}}
-
-
-def _matters(method: str, key: str) -> bool:
-    """Returns whether a key of `training` changes a member; the size of an ensemble does not."""
-    return key != "n_members" or METHODS[method].weighted
 
 
 def evaluation_document(document: Document, method: str) -> Document:
@@ -84,7 +79,7 @@ def plotting_document(document: Document) -> Document:
     ensembles = {
         name: _compared(document[name])
         for name in document["methods"]
-        if document[name]["training"]["n_members"] > 1
+        if _n_networks(document, name) > 1
     }
     cut = _pick(document, "methods", *_DATA, *histograms, "plotting")
     return {"step": "plotting"} | cut | ensembles
@@ -133,8 +128,14 @@ _MEMBER_STEPS = {"training": training_document, "evaluation": evaluation_documen
 def _members(document: Document) -> Iterator[tuple[str, str, int]]:
     """Yields name, method and number of each member of each ensemble."""
     for method in document["methods"]:
-        for member in range(document[method]["training"]["n_members"]):
+        for member in range(_n_networks(document, method)):
             yield f"{method}_{member}", method, member
+
+
+def _n_networks(document: Document, method: str) -> int:
+    """Returns how many networks a method trains."""
+    training = document[method]["training"]
+    return int(training["n_members"] * (training["n_folds"] if METHODS[method].weighted else 1))
 
 
 def _compared(method: Document) -> Document:

@@ -6,8 +6,9 @@ parameter slowest.
 
 from __future__ import annotations
 
-from madminer_workflow.statistics.asimov import AsimovSums, KinematicLikelihood
+from madminer_workflow.statistics.asimov import AsimovSums, Expectation
 from madminer_workflow.statistics.fisher import FisherInformation
+from madminer_workflow.statistics.likelihood import KinematicLikelihood
 from madminer_workflow.statistics.limits import Limit, Scan, combine, rate_limit
 from madminer_workflow.statistics.regions import Region, iou, region
 from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
@@ -16,6 +17,7 @@ __all__ = [
     "P_68",
     "P_95",
     "AsimovSums",
+    "Expectation",
     "FisherInformation",
     "KinematicLikelihood",
     "Limit",

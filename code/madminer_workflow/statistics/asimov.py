@@ -11,181 +11,175 @@ statistics, Bickel, Klaassen, Ritov, Wellner, 1993). What it changes is a test o
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AsimovSums", "KinematicLikelihood"]
+from madminer_workflow.statistics.likelihood import KinematicLikelihood
+
+__all__ = ["N_REPLICAS", "AsimovSums", "Expectation"]
 
 log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 
+N_REPLICAS = 64
+"""Resampled sets of events, as many as there are groups; their spread is known to a tenth."""
+
+_LARGEST_LOG = 700.0  # of a ratio that is still a finite number
 _LARGEST_LOSS = 0.01  # share of the events without a ratio above which a point has no likelihood
 
 
 @dataclass(frozen=True)
-class KinematicLikelihood:
-    """The expected kinematic log-likelihood at each point of the grid.
+class Expectation:
+    """What sums over simulated events say about data.
 
     Attributes:
-        raw: N E_true[log r], (theta,).
-        normalised: N (E_true[log r] - log E_ref[r]), (theta,); NaN where it cannot be known.
-        corrected: `normalised` with the one-step correction; None without weights at all points.
-        normalised_replicas: `normalised` for resampled events, (replica, theta).
-        corrected_replicas: `corrected` for resampled events; None likewise, (replica, theta).
-        log_normalisation: log E_ref[r], zero for the true ratio, (theta,).
-        n_expected: Expected number of events N.
-        n_events: Number of events in the sums.
+        expected: The likelihood of the expected data of each true point.
+        log_normalisation: log E_ref[r], zero for the true ratio, (theta,); NaN where unknown.
+        log_normalisation_replicas: The same for resampled events, (replica, theta).
         n_lost: Number of events whose log ratio is not finite, (theta,).
-        lost: Their share of the weight at the true point, (theta,).
+        lost: Their share of the weight at the first true point, (theta,).
     """
 
-    raw: Floats
-    normalised: Floats
-    corrected: Floats | None
-    normalised_replicas: Floats
-    corrected_replicas: Floats | None
+    expected: tuple[KinematicLikelihood, ...]
     log_normalisation: Floats
-    n_expected: float
-    n_events: int
+    log_normalisation_replicas: Floats
     n_lost: NDArray[np.int64]
     lost: Floats
+
+    def observed(self, log_ratio: Floats, n_events: int) -> KinematicLikelihood:
+        """Returns the likelihood of observed events.
+
+        Args:
+            log_ratio: Sum of their log r(x|theta) before it is normalised, (theta,).
+            n_events: Their number.
+        """
+        return KinematicLikelihood(
+            n_events=n_events,
+            log_likelihood=log_ratio - n_events * self.log_normalisation,
+            raw=log_ratio,
+            replicas=log_ratio - n_events * self.log_normalisation_replicas,
+        )
 
 
 class AsimovSums:
     """Accumulates blocks of events; the memory does not depend on the number of events.
 
-    All sums are also taken over replicas of the events, in which each counts as often as a Poisson
-    number of mean one says (the bootstrap, Efron, 1979): their spread is the Monte Carlo error.
+    Every event belongs to one of some groups, each with sums of its own. Drawing the groups with
+    replacement gives replicas of all results (the bootstrap, Efron, 1979), whose spread is the
+    Monte Carlo error, at no cost.
 
-    A log ratio that is not finite leaves its event out of the means at that parameter point.
-    How many, and with how much weight, is part of the result; where it is more than one percent
-    the point has no likelihood (NaN), since the estimator does not know it.
+    A log ratio that is not finite, or whose ratio is not, leaves its event out of the means at
+    that parameter point. How many, and with how much weight, is part of the result; where it is
+    more than one percent the point has no likelihood (NaN), since the estimator does not know it.
     """
 
-    def __init__(self, n_thetas: int, n_replicas: int = 0, seed: int = 0) -> None:
+    def __init__(self, n_thetas: int, n_true: int = 1) -> None:
         """Starts empty sums.
 
         Args:
-            n_thetas: Number of parameter points.
-            n_replicas: Number of replicas of the events.
-            seed: Seed of the replicas.
+            n_thetas: Number of parameter points, the true ones included.
+            n_true: How many of them, the last ones, are true points.
         """
-        shape = (1 + n_replicas, n_thetas)
-        self._rng = np.random.default_rng(seed)
-        self._n_events = 0
+        shape = (N_REPLICAS, n_thetas)
+        self._n_true, self._n_events = n_true, 0
         self._n_lost = np.zeros(n_thetas, np.int64)
-        self._total_true = 0.0
-        self._weight_true, self._log_ratio = np.zeros(shape), np.zeros(shape)
-        # sum of w r = _ratio exp(_scale), so that large ratios do not overflow
-        self._weight_ref, self._ratio = np.zeros(shape), np.zeros(shape)
-        self._scale = np.full(n_thetas, -np.inf)
-        self._weight, self._inverse = np.zeros(shape), np.zeros(shape)
-        self._ratio_true, self._weight_ref_true = np.zeros((2, shape[0]))
+        self._weight_ref, self._ratio, self._weight = np.zeros((3, *shape))
+        self._weight_true, self._log_ratio, self._inverse = np.zeros((3, n_true, *shape))
+        self._total_true = np.zeros(n_true)
 
-    def add(
-        self,
-        log_ratio: Floats,
-        weights_true: Floats,
-        weights_ref: Floats,
-        log_ratio_true: Floats | None = None,
-        weights: Floats | None = None,
-    ) -> None:
+    def add(self, log_ratio: Floats, weights: Floats, weights_ref: Floats) -> None:
         """Adds a block of events.
 
         Args:
             log_ratio: log r(x|theta) relative to the reference density, (event, theta).
-            weights_true: Weight of each event at the true parameter point, (event,).
+            weights: Weight of each event at each point, (event, theta).
             weights_ref: Weight of each event under the reference density, (event,).
-            log_ratio_true: log r at the true parameter point, for the correction, (event,).
-            weights: Weight of each event at each point, for the correction, (event, theta).
         """
-        log_ratio = np.asarray(log_ratio, float)
-        known = np.isfinite(log_ratio)
-        times = self._multiplicities(len(log_ratio))
-        self._n_events += len(log_ratio)
+        known = np.abs(log_ratio) < _LARGEST_LOG
+        true = slice(log_ratio.shape[1] - self._n_true, None)
+        weights_true = weights[:, true]
+        self._total_true += weights_true.sum(axis=0)
         self._n_lost += np.count_nonzero(~known, axis=0)
-        self._total_true += float(weights_true.sum())
-        if known.all():
-            self._weight_true += (times @ weights_true)[:, None]
-            self._weight_ref += (times @ weights_ref)[:, None]
-        else:
-            self._weight_true += (times * weights_true) @ known
-            self._weight_ref += (times * weights_ref) @ known
-        clean = np.where(known, log_ratio, 0.0)
-        self._log_ratio += (times * weights_true) @ clean
-        self._add_ratio(np.where(known, log_ratio, -np.inf), times * weights_ref)
-        if log_ratio_true is not None and weights is not None:
-            self._add_correction(clean, np.where(known, weights, 0.0), log_ratio_true, times)
-            finite = np.isfinite(log_ratio_true)
-            ratio_true = np.exp(np.where(finite, log_ratio_true, 0.0))
-            self._ratio_true += times @ (weights_ref * finite * ratio_true)
-            self._weight_ref_true += times @ (weights_ref * finite)
+        if not known.all():
+            log_ratio, weights = np.where(known, log_ratio, 0.0), np.where(known, weights, 0.0)
+        ratio = np.exp(log_ratio)
+        inverse = weights / ratio
+        if not known.all():
+            ratio = np.where(known, ratio, 0.0)
+        for group in range(N_REPLICAS):
+            rows = slice((group - self._n_events) % N_REPLICAS, None, N_REPLICAS)
+            there = None if known.all() else known[rows]
+            self._weight_ref[group] += _sum(weights_ref[rows, None], there)[0]
+            self._weight_true[:, group] += _sum(weights_true[rows], there)
+            self._weight[group] += weights[rows].sum(axis=0)
+            self._ratio[group] += weights_ref[rows] @ ratio[rows]
+            self._log_ratio[:, group] += weights_true[rows].T @ log_ratio[rows]
+            self._inverse[:, group] += ratio[rows, true].T @ inverse[rows]
+        self._n_events += len(log_ratio)
 
-    def result(self, n_expected: float) -> KinematicLikelihood:
-        """Returns the log-likelihood of the events added so far.
+    def result(self, n_expected: Sequence[float], seed: int) -> Expectation:
+        """Returns what the events added so far say.
 
         Args:
-            n_expected: Expected number of events.
+            n_expected: Expected number of events at each true point, (true,).
+            seed: Seed of the replicas.
 
         Raises:
-            ValueError: The events have no weight at the true point.
+            ValueError: The events have no weight at a true point.
         """
-        if not self._total_true > 0.0:
+        if not (self._total_true > 0.0).all():
             raise ValueError("the events have no weight at the true parameter point")
+        shares = np.full(N_REPLICAS, 1.0 / N_REPLICAS)
+        drawn = np.random.default_rng(seed).multinomial(N_REPLICAS, shares, N_REPLICAS)
+        times = np.vstack([np.ones(N_REPLICAS), drawn])
         with np.errstate(divide="ignore", invalid="ignore"):
-            raw = n_expected * self._log_ratio / self._weight_true
-            log_normalisation = np.log(self._ratio / self._weight_ref) + self._scale
-        lost = np.where(self._n_lost > 0, 1.0 - self._weight_true[0] / self._total_true, 0.0)
-        unknown = (np.abs(lost) > _LARGEST_LOSS) | ~np.isfinite(log_normalisation[0])
-        raw, log_normalisation = (np.where(unknown, np.nan, a) for a in (raw, log_normalisation))
-        _warn(self._n_lost, unknown)
-        normalised = raw - n_expected * log_normalisation
-        corrected = normalised + n_expected * self._correction(log_normalisation)
-        wanted = bool(self._weight_ref_true[0])
-        return KinematicLikelihood(
-            raw=raw[0],
-            normalised=normalised[0],
-            corrected=corrected[0] if wanted else None,
-            normalised_replicas=normalised[1:],
-            corrected_replicas=corrected[1:] if wanted else None,
-            log_normalisation=log_normalisation[0],
-            n_expected=n_expected,
-            n_events=self._n_events,
-            n_lost=self._n_lost.copy(),
-            lost=lost,
+            log_norm = np.log((times @ self._ratio) / (times @ self._weight_ref))
+            weight = self._weight_true[0].sum(axis=0)
+            lost = np.where(self._n_lost > 0, 1.0 - weight / self._total_true[0], 0.0)
+        unknown = (np.abs(lost) > _LARGEST_LOSS) | ~np.isfinite(log_norm[0])
+        log_norm[:, unknown] = np.nan
+        grid = slice(log_norm.shape[1] - self._n_true)
+        _warn(self._n_lost[grid], unknown[grid])
+        return Expectation(
+            expected=tuple(
+                self._likelihood(number, n, times, log_norm) for number, n in enumerate(n_expected)
+            ),
+            log_normalisation=log_norm[0, grid],
+            log_normalisation_replicas=log_norm[1:, grid],
+            n_lost=self._n_lost[grid].copy(),
+            lost=lost[grid],
         )
 
-    def _multiplicities(self, n_events: int) -> Floats:
-        """Returns how often each event counts, first in the sums and then in each replica."""
-        replicas = self._rng.poisson(1.0, (len(self._ratio) - 1, n_events))
-        return np.concatenate([np.ones((1, n_events)), replicas])
-
-    def _add_ratio(self, log_ratio: Floats, weights_ref: Floats) -> None:
-        """Adds to the sum of the ratios, rescaled to the largest one so far."""
-        scale = np.maximum(self._scale, log_ratio.max(axis=0, initial=-np.inf))
-        finite = np.where(np.isfinite(scale), scale, 0.0)
-        self._ratio *= np.exp(np.where(np.isfinite(self._scale), self._scale - finite, 0.0))
-        self._ratio += weights_ref @ np.exp(log_ratio - finite)
-        self._scale = scale
-
-    def _add_correction(
-        self, log_ratio: Floats, weights: Floats, log_ratio_true: Floats, times: Floats
-    ) -> None:
-        """Adds to the sums of w(theta) and of w(theta) r(theta_true) / r(theta)."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            inverse = weights * np.exp(log_ratio_true[:, None] - log_ratio)
-        self._weight += times @ weights
-        self._inverse += times @ inverse
-
-    def _correction(self, log_normalisation: Floats) -> Floats:
-        """Returns E_theta[r(theta_true) / r(theta)] - 1 of normalised ratios, (replica, theta)."""
+    def _likelihood(
+        self, number: int, n_expected: float, times: Floats, log_norm: Floats
+    ) -> KinematicLikelihood:
+        """Returns the likelihood of the expected data of one true point."""
+        n_grid = log_norm.shape[1] - self._n_true
+        grid, true = slice(n_grid), n_grid + number
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            true = self._ratio_true / self._weight_ref_true
-            mean = self._inverse / self._weight
-            return np.asarray(mean * np.exp(log_normalisation) / true[:, None] - 1.0)
+            mean = (times @ self._log_ratio[number]) / (times @ self._weight_true[number])
+            inverse = (times @ self._inverse[number]) / (times @ self._weight)
+            correction = inverse * np.exp(log_norm - log_norm[:, [true]]) - 1.0
+        raw = n_expected * np.where(np.isnan(log_norm), np.nan, mean)
+        plug_in = raw - n_expected * log_norm
+        corrected = plug_in + n_expected * correction
+        return KinematicLikelihood(
+            n_events=n_expected,
+            log_likelihood=plug_in[0, grid],
+            raw=raw[0, grid],
+            corrected=corrected[0, grid],
+            replicas=plug_in[1:, grid],
+            replicas_corrected=corrected[1:, grid],
+        )
+
+
+def _sum(weights: Floats, there: NDArray[np.bool_] | None) -> Floats:
+    """Returns the sums of weights over the events that are there, (weight, theta)."""
+    return weights.sum(axis=0)[:, None] if there is None else weights.T @ there
 
 
 def _warn(n_lost: NDArray[np.int64], unknown: NDArray[np.bool_]) -> None:

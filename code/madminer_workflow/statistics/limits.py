@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from madminer_workflow.statistics import grid, teststatistic
 from madminer_workflow.statistics.interpolation import Minimum, minimum
+from madminer_workflow.statistics.likelihood import KinematicLikelihood
 
 __all__ = ["Limit", "Scan", "Which", "combine", "rate_limit"]
 
@@ -21,15 +22,10 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 Which = Literal["full", "kinematics"]
 
-_OPTIONAL = (
-    "q_full_raw",
-    "q_kinematics_raw",
-    "q_full_corrected",
-    "q_kinematics_corrected",
-    "replicas_full",
-    "replicas_kinematics",
-    "replicas_full_corrected",
-    "replicas_kinematics_corrected",
+_OPTIONAL = tuple(
+    f"q_{which}_{form}"
+    for form in ("raw", "corrected", "mc_std", "std")
+    for which in ("full", "kinematics")
 )
 
 
@@ -84,13 +80,17 @@ class Limit:
         q_kinematics: Test statistic without the rate, (theta,).
         q_full_raw: The same before the ratio was normalised; None for methods without a ratio.
         q_kinematics_raw: The same before the ratio was normalised; None likewise.
-        q_full_corrected: The same with the one-step correction; None likewise.
+        q_full_corrected: The same with the one-step correction; None likewise, and for observed
+            data.
         q_kinematics_corrected: The same with the one-step correction; None likewise.
-        replicas_full: `q_full` for resampled events, relative to the smallest value on the grid;
-            None likewise, (replica, theta).
-        replicas_kinematics: `q_kinematics` for resampled events; None likewise.
-        replicas_full_corrected: `q_full_corrected` for resampled events; None likewise.
-        replicas_kinematics_corrected: `q_kinematics_corrected` for the same; None likewise.
+        q_full_mc_std: Monte Carlo error of `q_full`, from the number of simulated events; None
+            without ratios.
+        q_kinematics_mc_std: Monte Carlo error of `q_kinematics`; None likewise.
+        q_full_std: Standard deviation of `q_full` between the members of an ensemble; None if there
+            is one member only.
+        q_kinematics_std: Standard deviation of `q_kinematics` between members; None likewise.
+        replicas: Test statistics of resampled simulation by the names of their fields, relative to
+            the smallest value on the grid; not saved, (replica, theta) each.
     """
 
     name: str
@@ -104,10 +104,11 @@ class Limit:
     q_kinematics_raw: Floats | None = field(default=None, repr=False)
     q_full_corrected: Floats | None = field(default=None, repr=False)
     q_kinematics_corrected: Floats | None = field(default=None, repr=False)
-    replicas_full: Floats | None = field(default=None, repr=False)
-    replicas_kinematics: Floats | None = field(default=None, repr=False)
-    replicas_full_corrected: Floats | None = field(default=None, repr=False)
-    replicas_kinematics_corrected: Floats | None = field(default=None, repr=False)
+    q_full_mc_std: Floats | None = field(default=None, repr=False)
+    q_kinematics_mc_std: Floats | None = field(default=None, repr=False)
+    q_full_std: Floats | None = field(default=None, repr=False)
+    q_kinematics_std: Floats | None = field(default=None, repr=False)
+    replicas: Mapping[str, Floats] = field(default_factory=dict, repr=False)
 
     @property
     def theta_grid(self) -> Floats:
@@ -197,49 +198,55 @@ class Limit:
             luminosity_ipb=float(arrays["luminosity_ipb"]),
             q_full=arrays["q_full"],
             q_kinematics=arrays["q_kinematics"],
-            **{name: arrays.get(name) for name in _OPTIONAL},
+            **_optional(arrays),
         )
+
+
+def _optional(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Returns those arrays that some methods do not have."""
+    return {name: arrays.get(name) for name in _OPTIONAL}
 
 
 def combine(
     scan: Scan,
     name: str,
-    log_likelihood: Floats,
-    log_likelihood_raw: Floats | None = None,
-    log_likelihood_corrected: Floats | None = None,
-    replicas: Floats | None = None,
-    replicas_corrected: Floats | None = None,
+    likelihood: KinematicLikelihood,
+    members: Sequence[KinematicLikelihood] = (),
 ) -> Limit:
     """Returns the limit from a kinematic likelihood and the rate.
 
     Args:
         scan: The grid, the data, and the rate.
         name: Name of the method.
-        log_likelihood: Kinematic log-likelihood of the data up to a constant, (theta,).
-        log_likelihood_raw: The same before it was normalised, if it was, (theta,).
-        log_likelihood_corrected: The same with the one-step correction, if there is one, (theta,).
-        replicas: `log_likelihood` for resampled events, if there are any, (replica, theta).
-        replicas_corrected: `log_likelihood_corrected` for the same.
+        likelihood: The kinematic likelihood of the data.
+        members: The same from the single members of an ensemble.
     """
-    likelihoods = {
-        "q_{}": log_likelihood,
-        "q_{}_raw": log_likelihood_raw,
-        "q_{}_corrected": log_likelihood_corrected,
-        "replicas_{}": replicas,
-        "replicas_{}_corrected": replicas_corrected,
-    }
     terms = {"full": scan.rate_term, "kinematics": np.zeros(len(scan.n_predicted))}
-    statistics: Any = {
-        key.format(which): None if values is None else _relative(term - 2.0 * values, scan)
-        for key, values in likelihoods.items()
-        for which, term in terms.items()
-    }
+    statistics: dict[str, Any] = {}
+    replicas: dict[str, Floats] = {}
+    for which, term in terms.items():
+        key = f"q_{which}"
+        statistics[key] = _relative(term - 2.0 * likelihood.log_likelihood, scan)
+        for form in ("raw", "corrected"):
+            values = getattr(likelihood, form)
+            if values is not None:
+                statistics[f"{key}_{form}"] = _relative(term - 2.0 * values, scan)
+        for suffix in ("", "_corrected"):
+            values = getattr(likelihood, f"replicas{suffix}")
+            if values is not None:
+                replicas[key + suffix] = _replicas(term - 2.0 * values)
+        if key in replicas:
+            statistics[f"{key}_mc_std"] = replicas[key].std(axis=0)
+        if len(members) > 1:
+            singles = [_relative(term - 2.0 * member.log_likelihood, scan) for member in members]
+            statistics[f"{key}_std"] = np.std(singles, axis=0, ddof=1)
     return Limit(
         name=name,
         parameters=scan.parameters,
         axes=scan.axes,
         theta_true=scan.theta_true,
         luminosity_ipb=scan.luminosity_ipb,
+        replicas=replicas,
         **statistics,
     )
 
@@ -250,15 +257,15 @@ def rate_limit(scan: Scan) -> Limit:
     Args:
         scan: The grid, the data, and the rate.
     """
-    return combine(scan, "rate", np.zeros(len(scan.n_predicted)))
+    nothing = KinematicLikelihood(scan.n_observed, np.zeros(len(scan.n_predicted)))
+    return combine(scan, "rate", nothing)
 
 
 def _relative(q: Floats, scan: Scan) -> Floats:
-    """Returns the test statistic relative to its minimum, never negative.
-
-    For replicas, (replica, theta), the smallest value on the grid is close enough.
-    """
-    if q.ndim == 2:
-        lowest = np.nanmin(q, axis=1, keepdims=True) if q.size else 0.0
-        return np.asarray(q - lowest)
+    """Returns the test statistic relative to its minimum, never negative."""
     return q - minimum(q.reshape(grid.shape(scan.axes)), scan.axes).value
+
+
+def _replicas(q: Floats) -> Floats:
+    """Returns test statistics relative to their smallest values on the grid, (replica, theta)."""
+    return np.asarray(q - np.nanmin(q, axis=1, keepdims=True))

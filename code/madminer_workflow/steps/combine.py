@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.errors import InputError
-from madminer_workflow.events import Events
+from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.events import Events, out_of_range
 from madminer_workflow.processes import exact_likelihood
 from madminer_workflow.statistics import (
     FisherInformation,
+    KinematicLikelihood,
     Limit,
     Scan,
     combine,
@@ -25,11 +27,13 @@ from madminer_workflow.statistics import (
     histograms,
     rate_limit,
 )
-from madminer_workflow.steps.evaluate import evaluate, point_events
+from madminer_workflow.steps.data import DataSet, data_sets
+from madminer_workflow.steps.evaluate import evaluate, histogram_data, point_events
 from madminer_workflow.steps.evaluation import Evaluation
+from madminer_workflow.steps.folds import set_of_member
 from madminer_workflow.storage import read_json
 
-__all__ = ["Combination", "Member", "combine_members", "read_members"]
+__all__ = ["Combination", "DataLimits", "Member", "combine_members", "read_members"]
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +41,7 @@ log = logging.getLogger(__name__)
 _SHARED = {
     "region": "asymptotic_limits.region",
     "resolutions": "asymptotic_limits.resolutions",
-    "theta_true": "asymptotic_limits.theta_true",
+    "thetas_true": "asymptotic_limits.theta_true",
     "luminosity_ipb": "luminosity",
 }
 
@@ -60,6 +64,40 @@ class Member:
     model: Mapping[str, Any]
     history: Mapping[str, Any]
 
+    @property
+    def number(self) -> int:
+        """Number of the network."""
+        return int(self.model["member"])
+
+    @property
+    def set(self) -> int:
+        """Number of the set of networks that evaluate all held-out events: its own, or a fold's."""
+        weighted = METHODS[self.evaluation.method].weighted
+        return (
+            set_of_member(self.number, self.model["training"]["n_folds"])
+            if weighted
+            else self.number
+        )
+
+
+@dataclass(frozen=True)
+class DataLimits:
+    """The limits of all methods for one set of data.
+
+    Attributes:
+        scan: The grid, the data, and the rate.
+        limits: The limits by name: methods, then `histogram` and `rate`.
+        exact: The limit from the exact likelihood; None where it is not known.
+    """
+
+    scan: Scan
+    limits: Mapping[str, Limit]
+    exact: Limit | None
+
+    def all(self) -> dict[str, Limit]:
+        """Returns all limits by name, the exact one last."""
+        return {**self.limits, **({} if self.exact is None else {"exact": self.exact})}
+
 
 @dataclass(frozen=True)
 class Combination:
@@ -67,21 +105,22 @@ class Combination:
 
     Attributes:
         configuration: The configuration, with the luminosity of the evaluations.
-        scan: The grid, the data, and the rate.
-        limits: The limits by name: methods, then `histogram` and `rate`.
-        exact: The limit from the exact likelihood; None where it is not known.
+        data: The limits for each set of data by its name, expected data first.
         evaluations: The evaluation of each method, of the ensemble if it has several members.
         members: The members of each method.
         fisher: Fisher informations.
     """
 
     configuration: Configuration
-    scan: Scan
-    limits: Mapping[str, Limit]
-    exact: Limit | None
+    data: Mapping[str, DataLimits]
     evaluations: Mapping[str, Evaluation]
     members: Mapping[str, Sequence[Member]]
     fisher: Sequence[FisherInformation]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters."""
+        return next(iter(self.data.values())).scan.parameters
 
 
 def read_members(folders: Sequence[Path]) -> list[Member]:
@@ -104,7 +143,7 @@ def read_members(folders: Sequence[Path]) -> list[Member]:
     ]
     seen: dict[tuple[str, int], Path] = {}
     for member in members:
-        key = (member.evaluation.method, int(member.model["member"]))
+        key = (member.evaluation.method, member.number)
         if key in seen:
             raise InputError(
                 f"{member.folder}: member {key[1]} of {key[0]}, which {seen[key]} holds as well"
@@ -126,23 +165,19 @@ def combine_members(
     Raises:
         InputError: Members were evaluated for another grid or other data.
     """
+    _warn_outside(configuration, events)
     by_method = _by_method(configuration, members)
     configuration = _evaluated(configuration, [m for group in by_method.values() for m in group])
     evaluations = {
         name: _ensemble(configuration, events, group) for name, group in by_method.items()
     }
-    scan = _scan(configuration, events)
-    limits = {
-        name: _limit(scan, evaluation)
-        for name, evaluation in evaluations.items()
-        if _usable(evaluation)
-    }
-    limits |= {"histogram": _histogram(configuration, events, scan), "rate": rate_limit(scan)}
+    usable = {name: e for name, e in evaluations.items() if _usable(e)}
     return Combination(
         configuration=configuration,
-        scan=scan,
-        limits=limits,
-        exact=_exact(events, scan),
+        data={
+            one.name: _limits(configuration, events, one, usable, by_method)
+            for one in data_sets(configuration, events)
+        },
         evaluations=evaluations,
         members=by_method,
         fisher=_fisher(configuration, events, evaluations),
@@ -154,7 +189,7 @@ def _by_method(
 ) -> dict[str, Sequence[Member]]:
     """Returns the members of each method, methods in the order of the configuration."""
     groups: dict[str, list[Member]] = {method.name: [] for method in configuration.methods}
-    for member in sorted(members, key=lambda member: int(member.model["member"])):
+    for member in sorted(members, key=lambda member: member.number):
         name = member.evaluation.method
         if name in groups:
             groups[name].append(member)
@@ -180,17 +215,48 @@ def _evaluated(configuration: Configuration, members: Sequence[Member]) -> Confi
     return replace(configuration, limits=wanted)
 
 
-def _limit(scan: Scan, evaluation: Evaluation) -> Limit:
-    """Returns the limit of one method."""
-    return combine(
-        scan,
-        evaluation.method,
-        evaluation.log_likelihood,
-        evaluation.log_likelihood_raw,
-        evaluation.log_likelihood_corrected,
-        evaluation.replicas,
-        evaluation.replicas_corrected,
-    )
+def _warn_outside(configuration: Configuration, events: Events) -> None:
+    """Tells which observed events are unlike all simulated ones."""
+    if configuration.observed is not None:
+        for line in out_of_range(configuration.observed, events.x):
+            log.warning("observed.data: %s", line)
+
+
+def _limits(
+    configuration: Configuration,
+    events: Events,
+    data: DataSet,
+    evaluations: Mapping[str, Evaluation],
+    members: Mapping[str, Sequence[Member]],
+) -> DataLimits:
+    """Returns the limits of all methods and of the baselines for one set of data."""
+    scan = _scan(configuration, events, data)
+    limits = {
+        name: combine(
+            scan, name, evaluation.likelihoods[data.name], _singles(members[name], data.name)
+        )
+        for name, evaluation in evaluations.items()
+    }
+    limits["histogram"] = _histogram(configuration, events, scan, data)
+    limits["rate"] = rate_limit(scan)
+    return DataLimits(scan, limits, _exact(events, scan, data))
+
+
+def _singles(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:
+    """Returns the likelihoods of the single members; of sets of members if they are cross-fitted.
+
+    The members of a set see different events, so it is the mean of theirs that counts.
+    """
+    sets: dict[int, list[KinematicLikelihood]] = {}
+    for member in members:
+        sets.setdefault(member.set, []).append(member.evaluation.likelihoods[data])
+    return [
+        KinematicLikelihood(
+            n_events=some[0].n_events,
+            log_likelihood=np.mean([one.log_likelihood for one in some], axis=0),
+        )
+        for some in sets.values()
+    ]
 
 
 def _ensemble(
@@ -207,7 +273,8 @@ def _ensemble(
 
 def _usable(evaluation: Evaluation) -> bool:
     """Tells whether any point has a likelihood, which a network that diverged does not give."""
-    usable = bool(np.isfinite(evaluation.log_likelihood).any())
+    likelihoods = evaluation.likelihoods.values()
+    usable = all(np.isfinite(one.log_likelihood).any() for one in likelihoods)
     if not usable:
         log.warning(
             "%s: no likelihood at any parameter point, so it has no limit", evaluation.method
@@ -215,43 +282,47 @@ def _usable(evaluation: Evaluation) -> bool:
     return usable
 
 
-def _scan(configuration: Configuration, events: Events) -> Scan:
+def _scan(configuration: Configuration, events: Events, data: DataSet) -> Scan:
     """Returns grid, data and rate; cross sections are those of all events of the file."""
     limits = configuration.limits
     axes = grid.axes(limits.region, limits.resolutions)
-    true = limits.luminosity_ipb * events.cross_sections([limits.theta_true])
     return Scan(
         parameters=events.header.parameter_names,
         axes=axes,
-        theta_true=np.array(limits.theta_true),
+        theta_true=data.theta_true,
         luminosity_ipb=limits.luminosity_ipb,
-        n_observed=float(true[0]),
+        n_observed=data.n_events,
         n_predicted=limits.luminosity_ipb * events.cross_sections(grid.points(axes)),
     )
 
 
-def _histogram(configuration: Configuration, events: Events, scan: Scan) -> Limit:
+def _histogram(configuration: Configuration, events: Events, scan: Scan, data: DataSet) -> Limit:
     """Returns the limit from a histogram of observables, which needs no training."""
     settings, header = configuration.histogram, events.header
     columns = [header.observables.index(name) for name in settings.observables]
     values = events.x[:, columns]
     templates = histograms.templates(values, events.weights, (settings.bins,) * len(columns))
-    weights_true = events.weights_at([scan.theta_true])[:, 0]
-    data = histograms.Data(values, weights_true, scan.n_observed)
+    filled = histogram_data(data, values, events, lambda x: x[:, columns])
     morphing = header.weights(grid.points(scan.axes))
-    return combine(scan, "histogram", templates.log_likelihood(morphing, data))
+    log_likelihood = templates.log_likelihood(morphing, filled)
+    return combine(scan, "histogram", KinematicLikelihood(data.n_events, log_likelihood))
 
 
-def _exact(events: Events, scan: Scan) -> Limit | None:
+def _exact(events: Events, scan: Scan, data: DataSet) -> Limit | None:
     """Returns the limit from the exact likelihood of the process, where it is known."""
     likelihood = exact_likelihood(events.header.process)
     if likelihood is None:
         return None
     thetas = grid.points(scan.axes)
-    expected = likelihood.asimov_q(thetas, scan.theta_true, scan.luminosity_ipb)
+    n_observed = data.n_events
+    if data.x is None:
+        expected = likelihood.asimov_q(thetas, scan.theta_true, scan.luminosity_ipb)
+        n_observed, log_likelihood = expected.n_expected, -0.5 * expected.q_kinematics
+    else:
+        log_likelihood = likelihood.log_likelihood(data.x, thetas, scan.luminosity_ipb).kinematics
     predicted = scan.luminosity_ipb * likelihood.cross_sections(thetas)
-    truth = replace(scan, n_observed=expected.n_expected, n_predicted=predicted)
-    return combine(truth, "exact", -0.5 * expected.q_kinematics)
+    truth = replace(scan, n_observed=n_observed, n_predicted=predicted)
+    return combine(truth, "exact", KinematicLikelihood(n_observed, log_likelihood))
 
 
 def _fisher(

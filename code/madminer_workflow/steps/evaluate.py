@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,28 +14,36 @@ from numpy.typing import ArrayLike, NDArray
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import METHODS, Ensemble, Model, load
-from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
-from madminer_workflow.sampling import folds, split
+from madminer_workflow.sampling import split
 from madminer_workflow.seeds import seed
 from madminer_workflow.statistics import (
     AsimovSums,
+    Expectation,
     FisherInformation,
     KinematicLikelihood,
     fisher,
     grid,
     histograms,
 )
+from madminer_workflow.steps.data import DataSet, data_sets
 from madminer_workflow.steps.evaluation import Evaluation
+from madminer_workflow.steps.folds import fold_of_events, fold_of_member
 from madminer_workflow.storage import staged
 
-__all__ = ["Part", "evaluate", "evaluate_file", "held_out", "likelihoods", "point_events"]
+__all__ = [
+    "Part",
+    "evaluate",
+    "evaluate_file",
+    "expectation",
+    "held_out",
+    "histogram_data",
+    "point_events",
+]
 
 Floats = NDArray[np.float64]
 
 M = TypeVar("M", bound="Ratios", covariant=True)
-
-_REPLICAS = 24  # resampled sets of events; their spread is known to a seventh
 
 
 class Ratios(Protocol):
@@ -112,15 +120,12 @@ def evaluate(configuration: Configuration, model: Model, events: Events) -> Eval
             f"which was trained with {', '.join(model.parameters + model.observables)}"
         )
     parts = held_out(configuration, model, events)
-    cross_section = float(events.cross_sections([configuration.limits.theta_true])[0])
-    n_expected = configuration.limits.luminosity_ipb * cross_section
     evaluation = _from_score if model.kind == "score" else _from_ratio
     return Evaluation(
         method=model.method,
         limits=configuration.limits,
         n_events=sum(len(part.events) for part in parts),
-        n_expected=n_expected,
-        **evaluation(configuration, parts, n_expected),
+        **evaluation(configuration, model, parts, data_sets(configuration, events)),
     )
 
 
@@ -138,14 +143,17 @@ def held_out(configuration: Configuration, model: Model, events: Events) -> list
         partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
         return [Part(model, events.take(partition.test))]
     members: Sequence[Any] = model.models if isinstance(model, Ensemble) else [model]
-    return [Part(member, events.take(_fold(member.description, len(events)))) for member in members]
-
-
-def _fold(description: Description, n_events: int) -> NDArray[np.int64]:
-    """Returns the events of the fold that a cross-fitted member has left out."""
-    fold_seed = seed(description.seed, "folds", description.method)
-    fold = folds(n_events, description.training.n_members, fold_seed)
-    return np.flatnonzero(fold == description.member)
+    first = members[0].description
+    n_folds = first.training.n_folds
+    by_fold: dict[int, list[Model]] = {}
+    for member in members:
+        fold = fold_of_member(member.description.member, n_folds)
+        by_fold.setdefault(fold, []).append(member)
+    fold_of = fold_of_events(len(events), n_folds, first.method, first.seed)
+    return [
+        Part(Ensemble(models), events.take(np.flatnonzero(fold_of == fold)))
+        for fold, models in sorted(by_fold.items())
+    ]
 
 
 def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher.PointEvents:
@@ -160,43 +168,45 @@ def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher
     return fisher.PointEvents(theta, luminosity_ipb, weights, events.gradients_at(theta))
 
 
-def likelihoods(
-    configuration: Configuration, parts: Sequence[Part[Ratios]], n_expected: float
-) -> KinematicLikelihood:
-    """Returns the expected likelihoods from log ratios, their correction and their replicas.
+def expectation(
+    configuration: Configuration, parts: Sequence[Part[Ratios]], data: Sequence[DataSet]
+) -> Expectation:
+    """Returns what log ratios say about expected data.
 
     Args:
         configuration: The configuration.
         parts: Events and the models that give their log ratios.
-        n_expected: Expected number of events.
+        data: The sets of data, of which the observed ones are left out.
     """
-    limits = configuration.limits
-    thetas = np.vstack([_grid(limits), limits.theta_true])
-    replica_seed = seed(configuration.seed, "replicas", parts[0].model.method)
-    sums = AsimovSums(len(thetas) - 1, _REPLICAS, replica_seed)
+    expected = [one for one in data if one.x is None]
+    thetas = np.vstack([_grid(configuration.limits), *(one.theta_true for one in expected)])
+    sums = AsimovSums(len(thetas), len(expected))
     for part in parts:
         morphing, weights_ref = part.events.header.weights(thetas).T, _reference_weights(part)
         for some, log_ratio in part.model.log_ratio_blocks(part.events.x, thetas):
-            weights = part.events.weights[some] @ morphing
-            grid_weights, weights_true = weights[:, :-1], weights[:, -1]
-            on_grid, at_true = log_ratio[:, :-1], log_ratio[:, -1]
-            sums.add(on_grid, weights_true, weights_ref[some], at_true, grid_weights)
-    return sums.result(n_expected)
+            sums.add(log_ratio, part.events.weights[some] @ morphing, weights_ref[some])
+    replica_seed = seed(configuration.seed, "replicas", parts[0].model.method)
+    return sums.result([one.n_events for one in expected], replica_seed)
 
 
 def _from_ratio(
-    configuration: Configuration, parts: Sequence[Part[Model]], n_expected: float
+    configuration: Configuration,
+    model: Model,
+    parts: Sequence[Part[Model]],
+    data: Sequence[DataSet],
 ) -> Mapping[str, Any]:
     """Returns likelihoods from log ratios or densities."""
-    likelihood = likelihoods(configuration, parts, n_expected)
+    expected = expectation(configuration, parts, data)
+    likelihoods = dict(zip([one.name for one in data], expected.expected, strict=False))
+    for one in data:
+        if one.x is not None:
+            blocks = model.log_ratio_blocks(one.x, _grid(configuration.limits))
+            total = sum((block.sum(axis=0) for _, block in blocks), start=np.zeros(1))
+            likelihoods[one.name] = expected.observed(total, len(one.x))
     joint, learned = _compare_ratios(configuration, parts[0])
     return {
-        "log_likelihood": likelihood.normalised,
-        "log_likelihood_raw": likelihood.raw,
-        "log_likelihood_corrected": likelihood.corrected,
-        "replicas": likelihood.normalised_replicas,
-        "replicas_corrected": likelihood.corrected_replicas,
-        "log_normalisation": likelihood.log_normalisation,
+        "likelihoods": likelihoods,
+        "log_normalisation": expected.log_normalisation,
         "joint": joint,
         "learned": learned,
         "fisher": None,
@@ -204,32 +214,61 @@ def _from_ratio(
 
 
 def _from_score(
-    configuration: Configuration, parts: Sequence[Part[Model]], n_expected: float
+    configuration: Configuration,
+    model: Model,
+    parts: Sequence[Part[Model]],
+    data: Sequence[DataSet],
 ) -> Mapping[str, Any]:
     """Returns likelihoods from histograms of the estimated score."""
-    ((model, events),) = ((part.model, part.events) for part in parts)
-    limits, morphing = configuration.limits, events.header.weights
-    scores, theta_ref = model.score(events.x), model.theta_ref[0]
-    data = histograms.Data(scores, events.weights_at([limits.theta_true])[:, 0], n_expected)
-    if model.method == "sallino":
-        lines = histograms.sallino_templates(scores, events.weights, theta_ref)
-        log_likelihood = lines.log_likelihood(_grid(limits), morphing, data)
-    else:
-        bins = histograms.default_bins(scores.shape[1], len(events))
-        templates = histograms.templates(scores, events.weights, bins)
-        log_likelihood = templates.log_likelihood(morphing(_grid(limits)), data)
+    events, theta_ref = parts[0].events, model.theta_ref[0]
+    scores = model.score(events.x)
+    log_likelihood = _score_likelihood(configuration, model, events, scores)
     some = slice(_n_pairs(configuration, model))
     return {
-        "log_likelihood": log_likelihood,
-        "log_likelihood_raw": None,
-        "log_likelihood_corrected": None,
-        "replicas": None,
-        "replicas_corrected": None,
+        "likelihoods": {
+            one.name: KinematicLikelihood(
+                one.n_events, log_likelihood(histogram_data(one, scores, events, model.score))
+            )
+            for one in data
+        },
         "log_normalisation": None,
         "joint": events.scores_at(theta_ref)[some],
         "learned": scores[some],
         "fisher": _score_information(configuration, model, events, scores),
     }
+
+
+def histogram_data(
+    data: DataSet,
+    values: Floats,
+    events: Events,
+    of_observables: Callable[[Floats], Floats],
+) -> histograms.Data:
+    """Returns the values that fill a histogram: those of simulated or of observed events.
+
+    Args:
+        data: The data.
+        values: Values of the simulated events, (event, dimension).
+        events: The simulated events, which stand for expected data.
+        of_observables: Gives the values of observed events.
+    """
+    if data.x is None:
+        weights = events.weights_at([data.theta_true])[:, 0]
+        return histograms.Data(values, weights, data.n_events)
+    return histograms.Data(of_observables(data.x), np.ones(len(data.x)), data.n_events)
+
+
+def _score_likelihood(
+    configuration: Configuration, model: Model, events: Events, scores: Floats
+) -> Callable[[histograms.Data], Floats]:
+    """Returns the function that gives the log-likelihood of data on the grid."""
+    thetas, morphing = _grid(configuration.limits), events.header.weights
+    if model.method == "sallino":
+        lines = histograms.sallino_templates(scores, events.weights, model.theta_ref[0])
+        return lambda data: lines.log_likelihood(thetas, morphing, data)
+    bins = histograms.default_bins(scores.shape[1], len(events))
+    templates = histograms.templates(scores, events.weights, bins)
+    return lambda data: templates.log_likelihood(morphing(thetas), data)
 
 
 def _score_information(

@@ -12,39 +12,25 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.statistics import FisherInformation
+from madminer_workflow.statistics import FisherInformation, KinematicLikelihood
 from madminer_workflow.storage import read_json, read_npz, write_json, write_npz
 
 __all__ = ["Evaluation"]
 
 Floats = NDArray[np.float64]
 
-_ALWAYS = ("log_likelihood", "joint", "learned")
-_RATIO_ONLY = (
-    "log_likelihood_raw",
-    "log_likelihood_corrected",
-    "replicas",
-    "replicas_corrected",
-    "log_normalisation",
-)
-_ARRAYS = _ALWAYS + _RATIO_ONLY
+_ARRAYS = ("joint", "learned", "log_normalisation")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one model says about expected data.
+    """What one model says about expected and observed data.
 
     Attributes:
         method: Name of the method.
         limits: The grid and the data for which it was evaluated.
-        n_events: Number of held-out events that stand for the data.
-        n_expected: Number of events that they stand for.
-        log_likelihood: Kinematic log-likelihood up to a constant, normalised if the model gives
-            ratios, (theta,).
-        log_likelihood_raw: The same before it was normalised; None for scores, (theta,).
-        log_likelihood_corrected: `log_likelihood` with the one-step correction; None for scores.
-        replicas: `log_likelihood` for resampled events; None for scores, (replica, theta).
-        replicas_corrected: `log_likelihood_corrected` for the same; None for scores.
+        n_events: Number of held-out events that stand for expected data.
+        likelihoods: The kinematic likelihood of each set of data by its name.
         log_normalisation: log E_ref[r], zero for the true ratio; None for scores, (theta,).
         joint: Joint log ratio, (pair,), or joint score, (pair, parameter), of held-out events.
         learned: What the model estimates for them, the same shape.
@@ -54,12 +40,7 @@ class Evaluation:
     method: str
     limits: Limits
     n_events: int
-    n_expected: float
-    log_likelihood: Floats
-    log_likelihood_raw: Floats | None
-    log_likelihood_corrected: Floats | None
-    replicas: Floats | None
-    replicas_corrected: Floats | None
+    likelihoods: Mapping[str, KinematicLikelihood]
     log_normalisation: Floats | None
     joint: Floats
     learned: Floats
@@ -77,9 +58,15 @@ class Evaluation:
         Args:
             folder: The folder to write into.
         """
-        record = {name: value for name, value in vars(self).items() if name not in _ARRAYS}
-        arrays = {name: vars(self)[name] for name in _ARRAYS if vars(self)[name] is not None}
-        write_npz(folder / "result.npz", **arrays)
+        skipped = (*_ARRAYS, "likelihoods")
+        record = {name: value for name, value in vars(self).items() if name not in skipped}
+        arrays = {name: vars(self)[name] for name in _ARRAYS}
+        for data, likelihood in self.likelihoods.items():
+            arrays |= {f"{data}.{name}": value for name, value in vars(likelihood).items()}
+        write_npz(
+            folder / "result.npz",
+            **{name: np.asarray(array) for name, array in arrays.items() if array is not None},
+        )
         write_json(folder / "result.json", record)
 
     @classmethod
@@ -94,13 +81,22 @@ class Evaluation:
         """
         record, arrays = read_json(folder / "result.json"), read_npz(folder / "result.npz")
         try:
-            special: dict[str, Any] = {name: arrays[name] for name in _ALWAYS}
-            special |= {name: arrays.get(name) for name in _RATIO_ONLY}
+            special: dict[str, Any] = {name: arrays.pop(name, None) for name in _ARRAYS}
+            special["likelihoods"] = _likelihoods(arrays)
             special["limits"] = _limits(record["limits"])
             special["fisher"] = record["fisher"] and _information(record["fisher"])
             return cls(**{**record, **special})
-        except (AttributeError, KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder}: not the result of an evaluation ({error})") from error
+
+
+def _likelihoods(arrays: Mapping[str, NDArray[Any]]) -> dict[str, KinematicLikelihood]:
+    """Returns the likelihoods of named arrays, by the names of the data."""
+    fields: dict[str, dict[str, Any]] = {}
+    for key, array in arrays.items():
+        data, name = key.split(".")
+        fields.setdefault(data, {})[name] = array if array.ndim else float(array)
+    return {data: KinematicLikelihood(**values) for data, values in fields.items()}
 
 
 def _limits(record: Mapping[str, Any]) -> Limits:

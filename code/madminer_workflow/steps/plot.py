@@ -10,8 +10,8 @@ import numpy as np
 
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.events import Events
-from madminer_workflow.statistics import Limit
-from madminer_workflow.steps.combine import Combination, combine_members, read_members
+from madminer_workflow.steps.combine import Combination, DataLimits, combine_members, read_members
+from madminer_workflow.steps.data import EXPECTED
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.results import results
 from madminer_workflow.storage import staged, write_figure, write_json, write_npz
@@ -69,8 +69,10 @@ def plot(
     target = products_folder(output_dir)
     (target / "results.json").unlink(missing_ok=True)
     with staged(target / "limits") as folder:
-        for limit in _limits(combination):
-            write_npz(folder / f"{limit.name}.npz", **limit.arrays())
+        for data, limits in combination.data.items():
+            subfolder = folder if data == EXPECTED else folder / data
+            for name, limit in limits.all().items():
+                write_npz(subfolder / f"{name}.npz", **limit.arrays())
     with staged(target / "figures") as folder:
         for name, figure in figures(combination, _units(events)):
             write_figure(folder, name, figure)
@@ -89,8 +91,27 @@ def figures(
     """
     from madminer_workflow import figures as draw
 
-    wanted, exact = combination.configuration.plotting, combination.exact
-    shown = [limit for limit in combination.limits.values() if wanted.rates or limit.name != "rate"]
+    for name, data in combination.data.items():
+        suffix = "" if name == EXPECTED else f"_{name}"
+        for figure_name, figure in _limit_figures(combination, data, units):
+            yield figure_name + suffix, figure
+    if combination.members:
+        yield "training", draw.training(_losses(combination))
+    comparisons = _comparisons(combination)
+    if combination.configuration.plotting.correlations and comparisons:
+        yield "correlations", draw.ratios(comparisons)
+    if combination.fisher:
+        yield "fisher", draw.fisher(combination.fisher, combination.parameters, units)
+
+
+def _limit_figures(
+    combination: Combination, data: DataLimits, units: dict[str, str] | None
+) -> Iterator[tuple[str, Figure]]:
+    """Yields the figures of the limits for one set of data."""
+    from madminer_workflow import figures as draw
+
+    wanted, exact = combination.configuration.plotting, data.exact
+    shown = [limit for limit in data.limits.values() if wanted.rates or limit.name != "rate"]
     background = wanted.all_methods_pvalue
     for which in _shown(combination):
         if wanted.all_methods:
@@ -98,20 +119,8 @@ def figures(
             yield f"p_values_{which}", draw.p_values(shown, which, exact, units)
         if wanted.all_methods_separate:
             yield f"limits_separate_{which}", draw.separate(shown, which, exact, units)
-    if wanted.all_methods and len(combination.scan.parameters) <= 2:
+    if wanted.all_methods and len(combination.parameters) <= 2:
         yield "overview", draw.overview(shown, exact, units)
-    if combination.members:
-        yield "training", draw.training(_losses(combination))
-    if wanted.correlations and (comparisons := _comparisons(combination)):
-        yield "correlations", draw.ratios(comparisons)
-    if combination.fisher:
-        yield "fisher", draw.fisher(combination.fisher, combination.scan.parameters, units)
-
-
-def _limits(combination: Combination) -> list[Limit]:
-    """Returns all limits, the exact one last."""
-    exact = [] if combination.exact is None else [combination.exact]
-    return [*combination.limits.values(), *exact]
 
 
 def _shown(combination: Combination) -> list[Which]:
@@ -151,7 +160,7 @@ def _comparisons(combination: Combination) -> list[Comparison]:
         comparison
         for name, evaluation in combination.evaluations.items()
         if name in methods
-        for comparison in _comparison(evaluation, combination.scan.parameters)
+        for comparison in _comparison(evaluation, combination.parameters)
     ]
 
 

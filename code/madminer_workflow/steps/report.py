@@ -21,30 +21,39 @@ def table(results: Mapping[str, Any]) -> str:
     Args:
         results: The content of results.json.
     """
-    parameters = results["parameters"]
+    lines: list[str] = []
+    for data in (results, *results["data"].values()):
+        lines += ["", *_heading(data, results["luminosity_ipb"]), *_tables(data, results)]
+    if any(_STAR in line for line in lines):
+        lines += ["", "* at the border of the scan: there may be more outside"]
+    return "\n".join(lines[1:])
+
+
+def _heading(data: Mapping[str, Any], luminosity_ipb: float) -> list[str]:
+    """Returns what the limits are for."""
+    if "n_observed" in data:
+        what, n_events = "Observed limits", f"{data['n_observed']:g}"
+    else:
+        theta = ", ".join(f"{name} = {value:g}" for name, value in data["theta_true"].items())
+        what, n_events = f"Expected limits for {theta}", f"{data['n_expected']:.5g}"
+    line = f"{what}, {luminosity_ipb:g} /pb, {n_events} events"
+    return textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
+
+
+def _tables(data: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
+    """Returns the limits for one set of data, with the rate and without."""
+    lines, parameters = [], results["parameters"]
     size = {1: "interval", 2: "area"}.get(len(parameters), "volume")
     kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
-    lines = _heading(results)
-    for kind, words in kinds.items():
-        if kind not in results["shown"]:
-            continue
+    for kind in (kind for kind in kinds if kind in results["shown"]):
         rows = [
             [[name], *_row(limit[kind], parameters)]
-            for name, limit in results["limits"].items()
+            for name, limit in data["limits"].items()
             if kind == "full" or name != "rate"
         ]
         titles = [["method"], ["best fit"], [f"68 % {size}"], ["95 %"]]
-        lines += ["", f"{words}:", *_aligned([titles, *rows])]
-    if any(_STAR in line for line in lines):
-        lines += ["", "* reaches the border of the scan and may be larger"]
-    return "\n".join(lines)
-
-
-def _heading(results: Mapping[str, Any]) -> list[str]:
-    """Returns what the limits are for."""
-    theta = ", ".join(f"{name} = {value:g}" for name, value in results["theta_true"].items())
-    data = f"{results['luminosity_ipb']:g} /pb, {results['n_expected']:.5g} events"
-    return textwrap.wrap(f"Expected limits for {theta}, {data}", _WIDTH, subsequent_indent="  ")
+        lines += ["", f"{kinds[kind]}:", *_aligned([titles, *rows])]
+    return lines
 
 
 def _row(limit: Mapping[str, Any], parameters: Sequence[str]) -> list[list[str]]:
@@ -55,6 +64,7 @@ def _row(limit: Mapping[str, Any], parameters: Sequence[str]) -> list[list[str]]
         for name, interval in zip(parameters, regions["68"]["box"], strict=True)
     ]
     known = "-" if None in best else ", ".join(filter(None, best))
+    known += _STAR if limit["best_fit_at_border"] else ""
     return [textwrap.wrap(known, _CELL_WIDTH), *(_size(regions[level]) for level in ("68", "95"))]
 
 

@@ -19,7 +19,7 @@ from madminer_workflow.statistics import (
     region,
     threshold,
 )
-from madminer_workflow.steps.combine import Combination, Member
+from madminer_workflow.steps.combine import Combination, DataLimits, Member
 
 __all__ = ["results"]
 
@@ -33,33 +33,43 @@ def results(combination: Combination, events: Events) -> dict[str, Any]:
         combination: The limits of all methods and what belongs to them.
         events: All events of the file.
     """
-    configuration, scan, header = combination.configuration, combination.scan, events.header
-    names = header.parameter_names
+    configuration, header = combination.configuration, events.header
+    first, *others = combination.data
+    headline, names = combination.data[first], header.parameter_names
     shown = {True: "full", False: "kinematics"}
     return {
         "parameters": names,
-        "theta_true": _named(names, scan.theta_true),
-        "luminosity_ipb": scan.luminosity_ipb,
-        "n_expected": scan.n_observed,
+        **_data(headline, names),
+        "luminosity_ipb": headline.scan.luminosity_ipb,
         "seed": configuration.seed,
         "shown": [shown[rate] for rate in configuration.limits.include_xsec],
         "events": {"total": len(events), **asdict(configuration.splits)},
         "cross_sections_pb": {
-            "theta_true": scan.n_observed / scan.luminosity_ipb,
+            "theta_true": headline.scan.n_observed / headline.scan.luminosity_ipb,
             **dict(zip(header.benchmark_names, _benchmarks(events), strict=True)),
         },
         "limits": {
-            name: _limit(limit, combination.exact) | _method(combination, name)
-            for name, limit in _all(combination).items()
+            name: limit | _method(combination, name) for name, limit in _limits(headline).items()
+        },
+        "data": {
+            name: _data(combination.data[name], names) | {"limits": _limits(combination.data[name])}
+            for name in others
         },
         "fisher_information": {f.name: _fisher(f) for f in combination.fisher},
     }
 
 
-def _all(combination: Combination) -> dict[str, Limit]:
-    """Returns all limits, the exact one last."""
-    exact = {} if combination.exact is None else {"exact": combination.exact}
-    return {**combination.limits, **exact}
+def _data(data: DataLimits, names: Sequence[str]) -> dict[str, Any]:
+    """Returns the true point and the number of events of expected data, or the observed number."""
+    scan = data.scan
+    if np.isnan(scan.theta_true).any():
+        return {"n_observed": scan.n_observed}
+    return {"theta_true": _named(names, scan.theta_true), "n_expected": scan.n_observed}
+
+
+def _limits(data: DataLimits) -> dict[str, Any]:
+    """Returns the limits of all methods for one set of data."""
+    return {name: _limit(limit, data.exact) for name, limit in data.all().items()}
 
 
 def _named(names: Sequence[str], theta: ArrayLike) -> dict[str, float]:
@@ -103,15 +113,16 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
         "samples": {"train": first["n_train"], "validation": first["n_validation"]},
         "n_held_out_events": evaluation.n_events,
         "normalisation": {"largest_offset": evaluation.largest_offset},
-        "members": [_member(member) for member in members],
+        "members": [_member(member, 1.0 / len(members)) for member in members],
     }
 
 
-def _member(member: Member) -> dict[str, Any]:
-    """Returns what differs from member to member."""
+def _member(member: Member, weight: float) -> dict[str, Any]:
+    """Returns what differs from member to member, and the weight in the average."""
     history: Mapping[str, Any] = member.history
     return {
-        "member": member.model["member"],
+        "member": member.number,
+        "weight": weight,
         "seed": member.model["seed"],
         "best_epoch": history["best_epoch"],
         "validation_loss": min(history["validation_loss"]),

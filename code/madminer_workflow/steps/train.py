@@ -12,8 +12,8 @@ from madminer_workflow.estimators.fitting import Fitted, fit
 from madminer_workflow.estimators.persistence import save
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.estimators.training import Progress
-from madminer_workflow.sampling import Samples, folds
-from madminer_workflow.seeds import seed
+from madminer_workflow.sampling import Samples
+from madminer_workflow.steps.folds import fold_of_events, fold_of_member
 from madminer_workflow.storage import read_json, staged, write_json
 
 __all__ = ["method_of", "train"]
@@ -70,8 +70,7 @@ def _samples(learner: Learner, train_folder: Path, member: int) -> tuple[Samples
     train = Samples.load(train_folder, "train")
     if not METHODS[learner.name].weighted:
         return train, Samples.load(train_folder, "validation")
-    n_members = learner.training.n_members
-    if member >= n_members:
-        raise InputError(f"member: {member}, allowed: 0 to {n_members - 1}, one a fold")
-    fold = folds(len(train), n_members, seed(learner.seed, "folds", learner.name))
-    return train.take(np.flatnonzero(fold != member)), train.take(np.flatnonzero(fold == member))
+    n_folds = learner.training.n_folds
+    fold_of = fold_of_events(len(train), n_folds, learner.name, learner.seed)
+    own = fold_of == fold_of_member(member, n_folds)
+    return train.take(np.flatnonzero(~own)), train.take(np.flatnonzero(own))

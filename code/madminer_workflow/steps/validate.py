@@ -22,8 +22,9 @@ from madminer_workflow.processes import PRESETS, exact_likelihood
 from madminer_workflow.processes.drell_yan.event_file import write_event_file
 from madminer_workflow.processes.drell_yan.generator import generate
 from madminer_workflow.statistics import P_68, P_95, Limit, combine, iou, threshold
-from madminer_workflow.steps.combine import Combination, combine_members, read_members
-from madminer_workflow.steps.evaluate import Part, evaluate_file, likelihoods
+from madminer_workflow.steps.combine import Combination, DataLimits, combine_members, read_members
+from madminer_workflow.steps.data import EXPECTED, data_sets
+from madminer_workflow.steps.evaluate import Part, evaluate_file, expectation
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
 from madminer_workflow.storage import write_json
@@ -112,11 +113,12 @@ def validate(
     seconds = _run(configuration, events, input_file, folder)
     results = sorted((folder / "results").iterdir())
     combination = combine_members(configuration, events, read_members(results))
-    limits = {**combination.limits, "floor": _floor(configuration, events, combination)}
+    data = combination.data[EXPECTED]
+    limits = {**data.limits, "floor": _floor(configuration, events, data)}
     rows = [
         Agreement(preset, n_events, seed, name, *row, seconds.get(name, 0.0))
         for name, limit in limits.items()
-        for row in _compare(limit, combination.exact)
+        for row in _compare(limit, data.exact)
     ]
     write_json(folder / "agreement.json", rows)
     for name in ("events.h5", "samples", "models", "results"):
@@ -162,7 +164,7 @@ def _run(
     seconds: dict[str, float] = {}
     for method in configuration.methods:
         learner = replace(load_learner(input_file, method.name), seed=configuration.seed)
-        for member in range(method.training.n_members):
+        for member in range(method.n_networks):
             start = process_time()
             _, model = train(
                 learner, folder / "samples" / method.name, member, folder, lambda _: None
@@ -172,11 +174,11 @@ def _run(
     return seconds
 
 
-def _floor(configuration: Configuration, events: Events, combination: Combination) -> Limit:
+def _floor(configuration: Configuration, events: Events, data: DataLimits) -> Limit:
     """Returns the limit from the exact ratio on the events that cross-fitted members use."""
-    scan = combination.scan
-    sums = likelihoods(configuration, [Part(_ExactRatio(events), events)], scan.n_observed)
-    return combine(scan, "floor", sums.normalised, sums.raw)
+    parts = [Part(_ExactRatio(events), events)]
+    expected = expectation(configuration, parts, data_sets(configuration, events)[:1])
+    return combine(data.scan, "floor", expected.expected[0])
 
 
 def _compare(limit: Limit, exact: Limit | None) -> Iterator[tuple[str, str, float, float, float]]:
