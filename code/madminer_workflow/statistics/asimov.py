@@ -118,7 +118,8 @@ class AsimovSums:
             self._weight[group] += weights[rows].sum(axis=0)
             self._ratio[group] += weights_ref[rows] @ ratio[rows]
             self._log_ratio[:, group] += weights_true[rows].T @ log_ratio[rows]
-            self._inverse[:, group] += ratio[rows, true].T @ inverse[rows]
+            with np.errstate(over="ignore", invalid="ignore"):  # then there is no correction
+                self._inverse[:, group] += ratio[rows, true].T @ inverse[rows]
         self._n_events += len(log_ratio)
 
     def result(self, n_expected: Sequence[float], seed: int) -> Expectation:
@@ -166,7 +167,7 @@ class AsimovSums:
             correction = inverse * np.exp(log_norm - log_norm[:, [true]]) - 1.0
         raw = n_expected * np.where(np.isnan(log_norm), np.nan, mean)
         plug_in = raw - n_expected * log_norm
-        corrected = plug_in + n_expected * correction
+        corrected = plug_in + n_expected * np.where(np.isfinite(correction), correction, np.nan)
         return KinematicLikelihood(
             n_events=n_expected,
             log_likelihood=plug_in[0, grid],

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.statistics import grid, teststatistic
 from madminer_workflow.statistics.interpolation import Minimum, minimum
@@ -167,6 +167,20 @@ class Limit:
         q = self.q_full if which == "full" else self.q_kinematics
         return q.reshape(self.shape)
 
+    def uncertainty(self, which: Which, *, members: bool = True) -> Floats | None:
+        """Returns the standard deviation of the test statistic, (theta,); None if it is unknown.
+
+        The Monte Carlo error and the spread between members are added in quadrature: all members
+        see the same simulated events, so one does not contain the other.
+
+        Args:
+            which: With the rate (full) or without.
+            members: Whether to include the spread between members.
+        """
+        kinds = ("mc_std", "std") if members else ("mc_std",)
+        known = [std for kind in kinds if (std := getattr(self, f"q_{which}_{kind}")) is not None]
+        return np.sqrt(np.sum(np.square(known), axis=0)) if known else None
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Returns the limit as named arrays, which `from_arrays` takes back."""
         arrays: dict[str, NDArray[Any]] = {
@@ -225,21 +239,15 @@ def combine(
     statistics: dict[str, Any] = {}
     replicas: dict[str, Floats] = {}
     for which, term in terms.items():
-        key = f"q_{which}"
-        statistics[key] = _relative(term - 2.0 * likelihood.log_likelihood, scan)
-        for form in ("raw", "corrected"):
-            values = getattr(likelihood, form)
-            if values is not None:
-                statistics[f"{key}_{form}"] = _relative(term - 2.0 * values, scan)
-        for suffix in ("", "_corrected"):
-            values = getattr(likelihood, f"replicas{suffix}")
-            if values is not None:
-                replicas[key + suffix] = _replicas(term - 2.0 * values)
-        if key in replicas:
-            statistics[f"{key}_mc_std"] = replicas[key].std(axis=0)
+        resampled = _replicas(term, likelihood)
+        found = _statistics(scan, term, likelihood)
+        if "" in resampled:
+            found["_mc_std"] = _spread(resampled[""])
         if len(members) > 1:
-            singles = [_relative(term - 2.0 * member.log_likelihood, scan) for member in members]
-            statistics[f"{key}_std"] = np.std(singles, axis=0, ddof=1)
+            singles = [_statistics(scan, term, member)[""] for member in members]
+            found["_std"] = _spread(singles, ddof=1)
+        statistics |= {f"q_{which}{ending}": values for ending, values in found.items()}
+        replicas |= {f"q_{which}{ending}": values for ending, values in resampled.items()}
     return Limit(
         name=name,
         parameters=scan.parameters,
@@ -261,11 +269,41 @@ def rate_limit(scan: Scan) -> Limit:
     return combine(scan, "rate", nothing)
 
 
+def _statistics(scan: Scan, term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats]:
+    """Returns the test statistics, with the term of the rate, by the endings of their names."""
+    forms = {
+        "": likelihood.log_likelihood,
+        "_raw": likelihood.raw,
+        "_corrected": likelihood.corrected,
+    }
+    return {
+        ending: _relative(term - 2.0 * values, scan)
+        for ending, values in forms.items()
+        if values is not None
+    }
+
+
 def _relative(q: Floats, scan: Scan) -> Floats:
-    """Returns the test statistic relative to its minimum, never negative."""
+    """Returns the test statistic relative to its minimum, never negative; NaN if nowhere known."""
+    if not np.isfinite(q).any():
+        return np.full_like(q, np.nan)
     return q - minimum(q.reshape(grid.shape(scan.axes)), scan.axes).value
 
 
-def _replicas(q: Floats) -> Floats:
-    """Returns test statistics relative to their smallest values on the grid, (replica, theta)."""
-    return np.asarray(q - np.nanmin(q, axis=1, keepdims=True))
+def _replicas(term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats]:
+    """Returns the test statistics of resampled events by the endings of their names.
+
+    They are relative to their smallest values on the grid, (replica, theta) each.
+    """
+    forms = {"": likelihood.replicas, "_corrected": likelihood.replicas_corrected}
+    found = {ending: term - 2.0 * values for ending, values in forms.items() if values is not None}
+    return {
+        ending: q - q.min(axis=1, keepdims=True, initial=np.inf, where=np.isfinite(q))
+        for ending, q in found.items()
+    }
+
+
+def _spread(q: ArrayLike, ddof: int = 0) -> Floats:
+    """Returns standard deviations over the first axis, NaN where one is not finite, (theta,)."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.std(q, axis=0, ddof=ddof))
