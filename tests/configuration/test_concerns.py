@@ -76,9 +76,19 @@ def test_truth_outside_the_region(header):
     ]
 
 
+def test_the_same_fault_of_several_true_points_is_told_once(header):
+    document = region(c_d=(0.5, 1))
+    document["asymptotic_limits"]["theta_true"] = [[0, 0], [0.1, 0], [0, 0.6], [0, 2]]
+    assert warnings(document, header) == [
+        "asymptotic_limits.theta_true: c_d = 0 is outside the region [0.5, 1]",
+        "asymptotic_limits.theta_true: c_d = 2 is outside the region [0.5, 1]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("document", "line"),
     [
+        ({"training": {"n_folds": 3}}, "training.n_folds: not used by alice, sally"),
         ({"carl": {}}, "carl: not used, it is not among `methods`"),
         (
             {"sally": {"theta_1": {"sampling_method": "benchmark"}}},

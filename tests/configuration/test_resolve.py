@@ -42,7 +42,9 @@ def test_defaults_follow_the_event_file(headers, n_parameters):
     limits, (alice, sally) = configuration.limits, configuration.methods
     assert limits.region == tuple((p.minimum, p.maximum) for p in header.parameters)
     assert limits.resolutions == ((101,), (25, 25), (11, 11, 11))[n_parameters - 1]
-    assert limits.theta_true == configuration.fisher.theta_true == (0.0,) * n_parameters
+    assert limits.thetas_true == ((0.0,) * n_parameters,)
+    assert configuration.fisher.theta_true == (0.0,) * n_parameters
+    assert configuration.observed is None
     assert configuration.histogram == Histogram(("energy",), 50)
     flat = tuple(Prior("flat", p.minimum, p.maximum) for p in header.parameters)
     assert alice.sampling.theta_0 == Thetas("random_morphing_points", number=5000, priors=flat)
@@ -146,18 +148,86 @@ def test_last_learning_rate_follows_the_first(header):
 def test_methods_may_have_defaults_of_their_own(header):
     document = {"methods": ["alice", "quadratic", "scandal"], "training": {"epochs": 4}}
     alice, quadratic, scandal = (m.training for m in configured(document, header).methods)
-    assert (alice.n_members, quadratic.n_members, scandal.n_members) == (1, 2, 1)
+    assert alice.n_members == quadratic.n_members == scandal.n_members == 1
+    assert quadratic.n_folds == 2
     assert (alice.alpha, scandal.alpha) == (0.3, 5)
     assert (alice.learning_rate, quadratic.learning_rate) == (0.01, 0.003)
     assert alice.epochs == quadratic.epochs == scandal.epochs == 4
 
 
-@pytest.mark.parametrize("block", [{"training": {"n_members": 1}}, {"n_members": 1}])
-def test_a_single_network_cannot_be_cross_fitted(header, block):
-    document = {"methods": ["quadratic"]}
-    document |= block if "training" in block else {"quadratic": {"training": block}}
-    with pytest.raises(InputError, match=r"^quadratic.training.n_members: 1, allowed: 2 or more"):
-        configured(document, header)
+@pytest.mark.parametrize("key", ["training", "quadratic.training"])
+def test_a_single_fold_is_refused(header, key):
+    document = changed({"methods": ["quadratic"]}, f"{key}.n_folds", 1)
+    assert refusal(document, header) == f"{key}.n_folds: 1, expected an integer >= 2"
+
+
+def test_networks_are_members_of_each_fold(header):
+    document = {"methods": ["alice", "quadratic"], "training": {"n_members": 2, "n_folds": 3}}
+    alice, quadratic = configured(document, header).methods
+    assert (alice.n_networks, quadratic.n_networks) == (2, 6)
+
+
+def test_one_true_point_or_several(header):
+    def true(value):
+        return configured({"asymptotic_limits": {"theta_true": value}}, header)
+
+    assert true([0.1, 0]).limits.thetas_true == ((0.1, 0.0),)
+    assert true([[0.1, 0]]) == true([0.1, 0])
+    several = true([[0.1, 0], [0, -0.5], [1, 1]])
+    assert several.limits.thetas_true == ((0.1, 0.0), (0.0, -0.5), (1.0, 1.0))
+    assert several.fisher.theta_true == (0.1, 0.0)
+
+
+def test_several_true_points_of_one_parameter(headers):
+    limits = configured({"asymptotic_limits": {"theta_true": [[0.1], [0.2]]}}, headers[1]).limits
+    assert limits.thetas_true == ((0.1,), (0.2,))
+
+
+def observed_csv(path, names="energy,angle", rows=("1.5,0.25", "2,-0.5")):
+    """Writes a file of observed events."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join([names, *rows, ""]))
+
+
+def test_observed_events_are_sought_from_the_folder_of_the_input_file(
+    write_input, header, tmp_path, monkeypatch
+):
+    path = write_input("methods: [alice]\nluminosity: 1\nobserved: {data: a folder/data.csv}\n")
+    observed_csv(tmp_path / "a folder" / "data.csv")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for given in (path, Path("../input.yml")):
+        observed = load(given, header).observed
+        assert observed.observables == ("energy", "angle")
+        assert observed.x.tolist() == [[1.5, 0.25], [2.0, -0.5]]
+    path = write_input(f"{{methods: [alice], observed: {{data: '{tmp_path}/a folder/data.csv'}}}}")
+    assert len(load(path, header).observed) == 2
+
+
+def test_observables_are_found_by_name(write_input, header, tmp_path):
+    path = write_input("methods: [alice]\nluminosity: 1\nobserved: {data: data.csv}\n")
+    observed_csv(tmp_path / "data.csv", "angle,energy", ["0.25,1.5"])
+    assert load(path, header).observed.x.tolist() == [[1.5, 0.25]]
+
+
+@pytest.mark.parametrize(
+    ("names", "rows", "message"),
+    [
+        (None, (), "no such file, expected UTF-8 text"),
+        ("energy,phi", ["1,2"], "no column angle, the file has energy, phi"),
+        ("energy,angle", ["1,nan"], "1 values are not finite numbers, the first is nan in event 1"),
+    ],
+)
+def test_a_fault_of_observed_events_names_the_key_and_the_file(
+    write_input, header, tmp_path, names, rows, message
+):
+    path = write_input("methods: [alice]\nobserved: {data: data.csv}\n")
+    if names:
+        observed_csv(tmp_path / "data.csv", names, rows)
+    with pytest.raises(InputError) as caught:
+        load(path, header)
+    start = f"{path}: observed.data: {tmp_path / 'data.csv'}: {message}"
+    assert str(caught.value).startswith(start)
 
 
 def test_luminosity_comes_from_the_input_file_the_event_file_or_the_default(header):
@@ -218,6 +288,22 @@ BAD = [
     (
         {"asymptotic_limits": {"theta_true": [0.0, 3.0]}},
         "asymptotic_limits.theta_true[1]: 3, expected a value of c_d in its range [-2, 2.5]",
+    ),
+    (
+        {"asymptotic_limits": {"theta_true": [[0.0, 0.0], [0.1]]}},
+        "asymptotic_limits.theta_true[1]: [0.1], expected 2 coordinate(s): c_u, c_d",
+    ),
+    (
+        {"asymptotic_limits": {"theta_true": [[0.0, 0.0], 0.1]}},
+        "asymptotic_limits.theta_true[1]: 0.1, expected 2 coordinate(s): c_u, c_d",
+    ),
+    (
+        {"asymptotic_limits": {"theta_true": [[0, 0], [0.1, 0], [0.0, -0.0]]}},
+        "asymptotic_limits.theta_true[2]: [0.0, -0.0] is given twice, expected once",
+    ),
+    (
+        {"asymptotic_limits": {"theta_true": [[0, 0], [3, 0]]}},
+        "asymptotic_limits.theta_true[1][0]: 3, expected a value of c_u in its range [-1, 1.5]",
     ),
     (
         {"fisher_information": {"theta_true": [0, 0, 0]}},
@@ -352,11 +438,13 @@ CHANGES = {
     "training.alpha": 7,
     "training.early_stopping": 7,
     "training.n_members": 7,
+    "training.n_folds": 7,
     "luminosity": 7,
     "asymptotic_limits.region.<parameter>.min": -0.5,
     "asymptotic_limits.region.<parameter>.max": 0.5,
     "asymptotic_limits.resolutions": 7,
     "asymptotic_limits.theta_true": [0.1, 0.1],
+    "observed.data": "observed.csv",
     "include_xsec": [True],
     "histogram_vars": ["angle"],
     "histogram_bins": 7,
@@ -395,7 +483,9 @@ def changed(document, path, value):
 
 
 @pytest.mark.parametrize("path", CHANGES)
-def test_every_key_has_an_effect(header, path):
+def test_every_key_has_an_effect(header, path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    observed_csv(tmp_path / "observed.csv")
     base = configured(BASE, header)
     assert configured(changed(BASE, path, CHANGES[path]), header) != base
 
@@ -439,4 +529,4 @@ def test_benchmarks_are_allowed_wherever_they_lie(header):
     theta = header.theta("b5").tolist()
     assert (header.theta("b5") > 1.0).all()
     limits = configured({"asymptotic_limits": {"theta_true": theta}}, narrow).limits
-    assert np.allclose(limits.theta_true, theta)
+    assert np.allclose(limits.thetas_true, [theta])

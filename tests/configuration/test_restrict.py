@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from madminer_workflow.configuration import load, load_learner
-from madminer_workflow.configuration.document import complete
+from madminer_workflow.configuration.document import OBSERVED_FILE, complete
 from madminer_workflow.configuration.resolve import resolve
 from madminer_workflow.configuration.restrict import plan, settings
 from madminer_workflow.configuration.schema import validate
@@ -18,6 +18,7 @@ BASE = {
     "methods": ["alices", "sally"],
     "alices": {"training": {"n_members": 2}},
 }
+FOLDS = {"methods": ["quadratic"], "quadratic": {"training": {"n_folds": 3, "n_members": 2}}}
 EVALUATION = {f"{name}.evaluation.json" for name in ("alices_0", "alices_1", "sally_0")}
 ALICES = {"alices_0.training.json", "alices_1.training.json"}
 TRAINING = ALICES | {"sally_0.training.json"}
@@ -52,6 +53,9 @@ def files(document, header):
         ({"sally": {"training": {"epochs": 7}}}, {"sally_0.training.json"}),
         ({"luminosity": 7}, EVALUATION | PLOTTING),
         ({"asymptotic_limits": {"resolutions": 7}}, EVALUATION | PLOTTING),
+        ({"asymptotic_limits": {"theta_true": [[0, 0], [0.1, 0]]}}, EVALUATION | PLOTTING),
+        ({"observed": {"data": "observed.csv"}}, EVALUATION | PLOTTING),
+        ({"training": {"n_folds": 7}}, set()),
         ({"asymptotic_limits": {"region": {"c_u": {"min": 0, "max": 1}}}}, EVALUATION | PLOTTING),
         ({"include_xsec": False}, PLOTTING),
         ({"histogram_bins": 7}, PLOTTING),
@@ -63,7 +67,9 @@ def files(document, header):
         ({"plotting": {"all_methods_pvalue": "sally"}}, PLOTTING),
     ],
 )
-def test_a_change_reaches_the_steps_that_use_it(header, change, affected):
+def test_a_change_reaches_the_steps_that_use_it(header, tmp_path, monkeypatch, change, affected):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "observed.csv").write_text("energy,angle\n1,0\n")
     before, after = files(BASE, header), files(BASE | change, header)
     assert before.keys() == after.keys() == SAMPLING | TRAINING | EVALUATION | PLOTTING
     assert {name for name in before if before[name] != after[name]} == affected
@@ -74,6 +80,27 @@ def test_another_member_leaves_the_others_alone(header):
     after = files(BASE | {"alices": {"training": {"n_members": 3}}}, header)
     assert after.keys() - before.keys() == {"alices_2.training.json", "alices_2.evaluation.json"}
     assert all(after[name] == content for name, content in before.items())
+
+
+def test_another_member_of_each_fold_leaves_the_others_alone(header):
+    before = files(FOLDS, header)
+    names = {f"quadratic_{number}" for number in range(6)}
+    assert {name for name in before if name.endswith(".training.json")} == {
+        f"{name}.training.json" for name in names
+    }
+    more = {"quadratic": {"training": {"n_folds": 3, "n_members": 3}}}
+    after = files(FOLDS | more, header)
+    assert len(after) - len(before) == 3 * 2
+    assert all(after[name] == content for name, content in before.items())
+
+
+def test_other_folds_train_all_members_anew(header):
+    before, fewer = files(FOLDS, header), {"quadratic": {"training": {"n_folds": 2}}}
+    after = files(FOLDS | fewer, header)
+    training = {"quadratic_0.training.json", "quadratic_1.training.json"}
+    assert {
+        name for name in before.keys() & after.keys() if before[name] != after[name]
+    } == training
 
 
 def test_another_method_leaves_the_members_of_others_alone(header):
@@ -88,7 +115,7 @@ def test_a_step_sees_the_same_configuration(header, tmp_path):
         "luminosity": 7,
         "training": {"epochs": 2},
         "samples": {"test": 5},
-        "asymptotic_limits": {"resolutions": [3, 4]},
+        "asymptotic_limits": {"resolutions": [3, 4], "theta_true": [[0.1, 0], [0, 0.1]]},
         "fisher_information": {"histogram_range": [0, 5]},
         "plotting": {"rates": False},
     }
@@ -111,6 +138,23 @@ def test_a_step_sees_the_same_configuration(header, tmp_path):
         assert (step.limits, step.splits, step.seed) == (whole.limits, whole.splits, whole.seed)
 
 
+def test_steps_read_the_observed_events_beside_their_files(header, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data.csv").write_text("angle,energy,weather\n0.5,1,rain\n-0.5,2,sun\n")
+    document = BASE | {"observed": {"data": "data.csv"}}
+    observed = resolve(document, header).observed
+    (tmp_path / "settings").mkdir()
+    for name, content in files(document, header).items():
+        (tmp_path / "settings" / name).write_text(json.dumps(content))
+    observed.save(tmp_path / "settings" / OBSERVED_FILE)
+    monkeypatch.chdir(tmp_path / "settings")
+    Path("../data.csv").unlink()
+    for name in EVALUATION | PLOTTING:
+        seen = load(tmp_path / "settings" / name, header).observed
+        assert seen.x.tolist() == observed.x.tolist() == [[1.0, 0.5], [2.0, -0.5]]
+    assert load("sampling.json", header).observed is None
+
+
 def test_files_give_no_warnings(header, tmp_path, caplog):
     for name, content in files(BASE, header).items():
         path = tmp_path / name
@@ -124,6 +168,7 @@ def test_complete_document_stands_for_the_same_configuration(headers, tmp_path, 
     header = headers[n_parameters]
     document = {
         "methods": ["alices", "scandal"],
+        "asymptotic_limits": {"theta_true": [[0.1] * n_parameters, [0.2] * n_parameters]},
         "fisher_information": {"histogram_bins": [0, 1, 5]},
         "plotting": {"all_methods_pvalue": False},
         "alices": {
@@ -164,4 +209,9 @@ def test_plan_lists_members_in_the_order_of_the_methods(header):
         "alices_0",
         "alices_1",
         "sally_0",
+    ]
+    document = complete(resolve(FOLDS, header), header)
+    members = plan(document, Path("/run/settings"))["members"]
+    assert [(m["name"], m["member"]) for m in members] == [
+        (f"quadratic_{number}", number) for number in range(6)
     ]

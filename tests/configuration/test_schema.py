@@ -62,6 +62,7 @@ def test_methods_are_those_that_exist():
         (["alice", "theta_0"], "x-single-point", lambda spec: spec.kind == "score"),
         (["training", "alpha"], "x-methods", lambda spec: spec.score_loss is not None),
         (["training", "early_stopping"], "x-not-methods", lambda spec: spec.weighted),
+        (["training", "n_folds"], "x-methods", lambda spec: spec.weighted),
         (["samples", "train"], "x-not-methods", lambda spec: spec.weighted),
         (["samples", "validation"], "x-not-methods", lambda spec: spec.weighted),
         (["samples", "minimum_effective"], "x-not-methods", lambda spec: spec.weighted),
@@ -125,6 +126,15 @@ BAD = [
         {"asymptotic_limits": {"region": {"c_u": {"minimum": 1}}}},
         "asymptotic_limits.region.c_u.minimum: unknown key, did you mean 'min'?",
     ),
+    ({"asymptotic_limits": {"theta_true": []}}, "theta_true: [], expected a number or a list"),
+    (
+        {"asymptotic_limits": {"theta_true": [[[0, 0]]]}},
+        "asymptotic_limits.theta_true[0][0]: [0, 0], expected a number",
+    ),
+    ({"observed": "data.csv"}, 'observed: "data.csv", expected keys with values'),
+    ({"observed": {}}, "observed.data: missing, expected a name"),
+    ({"observed": {"data": 3}}, "observed.data: 3, expected a name"),
+    ({"training": {"n_folds": 1}}, "training.n_folds: 1, expected an integer >= 2"),
     ({"alice": {"theta_0": {}}}, "alice.theta_0.sampling_method: missing, expected one of"),
     (
         {"alice": {"theta_0": {"sampling_method": "benchmak"}}},

@@ -29,7 +29,7 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
     with staged(output_dir / "settings") as folder:
         for name, content in settings(document).items():
             write_json(folder / name, content)
-        if configuration.observed:
+        if configuration.observed is not None:
             configuration.observed.save(folder / OBSERVED_FILE)
     published = plan(document, (output_dir / "settings").resolve())
     write_text(output_dir / "publish.yml", yaml.safe_dump(published, sort_keys=False))

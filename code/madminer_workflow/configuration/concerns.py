@@ -25,13 +25,14 @@ def concerns(document: Document, configuration: Configuration, header: Header) -
         configuration: What it stands for.
         header: The header of the event file.
     """
-    return [
+    found = [
         *_luminosity(document, configuration, header),
         *_region(configuration, header),
         *_priors(configuration, header),
         *_unused(document),
         *_fisher(document, configuration, header),
     ]
+    return list(dict.fromkeys(found))  # several true points may have the same fault
 
 
 def _luminosity(document: Document, configuration: Configuration, header: Header) -> Iterator[str]:

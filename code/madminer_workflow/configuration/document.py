@@ -39,7 +39,7 @@ def complete(configuration: Configuration, header: Header) -> Document:
             "resolutions": list(limits.resolutions),
             "theta_true": [list(theta) for theta in limits.thetas_true],
         },
-        **({"observed": {"data": OBSERVED_FILE}} if configuration.observed else {}),
+        **({} if configuration.observed is None else {"observed": {"data": OBSERVED_FILE}}),
         "include_xsec": list(limits.include_xsec),
         "histogram_vars": list(histogram.observables),
         "histogram_bins": histogram.bins,

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from madminer_workflow.statistics import grid, teststatistic
 from madminer_workflow.statistics.interpolation import Minimum, minimum
@@ -303,7 +303,7 @@ def _replicas(term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats
     }
 
 
-def _spread(q: ArrayLike, ddof: int = 0) -> Floats:
+def _spread(q: Floats | Sequence[Floats], ddof: int = 0) -> Floats:
     """Returns standard deviations over the first axis, NaN where one is not finite, (theta,)."""
     with np.errstate(invalid="ignore"):
         return np.asarray(np.std(q, axis=0, ddof=ddof))
