@@ -9,28 +9,33 @@ import pytest
 
 from madminer_workflow.configuration.model import Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.statistics import FisherInformation
+from madminer_workflow.statistics import FisherInformation, KinematicLikelihood
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.storage import read_json, read_npz, write_json, write_npz
 
-LIMITS = Limits(((-1.0, 1.5), (-2.0, 2.5)), (2, 3), (0.0, 0.1), 1e3, (True, False))
+LIMITS = Limits(((-1.0, 1.5), (-2.0, 2.5)), (2, 3), ((0.0, 0.1), (0.5, 0.0)), 1e3, (True, False))
 INFORMATION = FisherInformation("sally", np.zeros(2), np.eye(2), 0.1 * np.eye(2), "Estimated.")
+VALUES = np.linspace(-3.0, 0.0, 6)
+EXPECTED = KinematicLikelihood(
+    n_events=52.5,
+    log_likelihood=VALUES,
+    raw=VALUES + 0.5,
+    corrected=VALUES - 0.1,
+    replicas=np.outer([1.0, 1.1], VALUES),
+    replicas_corrected=np.outer([0.9, 1.2], VALUES),
+)
+OBSERVED = KinematicLikelihood(47, VALUES, raw=VALUES, replicas=np.outer([0.8, 1.1], VALUES))
+UNKNOWN = replace(EXPECTED, log_likelihood=np.array([np.nan, *range(5)]))
 
 
 def evaluation(**changes: Any) -> Evaluation:
-    values = np.linspace(-3.0, 0.0, 6)
     pairs = np.linspace(-1.0, 1.0, 4)
     ratio = Evaluation(
         method="alices",
         limits=LIMITS,
         n_events=10,
-        n_expected=52.5,
-        log_likelihood=values,
-        log_likelihood_raw=values + 0.5,
-        log_likelihood_corrected=values - 0.1,
-        replicas=np.outer([1.0, 1.1], values),
-        replicas_corrected=np.outer([0.9, 1.2], values),
-        log_normalisation=0.01 * values,
+        likelihoods={"expected": EXPECTED, "expected_2": UNKNOWN, "observed": OBSERVED},
+        log_normalisation=0.01 * VALUES,
         joint=pairs,
         learned=2 * pairs,
         fisher=None,
@@ -41,7 +46,11 @@ def evaluation(**changes: Any) -> Evaluation:
 def assert_equal(first: Evaluation, second: Evaluation) -> None:
     assert vars(first).keys() == vars(second).keys()
     for name, value in vars(first).items():
-        if isinstance(value, FisherInformation):
+        if name == "likelihoods":
+            assert list(second.likelihoods) == list(value)
+            for data, likelihood in value.items():
+                np.testing.assert_equal(vars(second.likelihoods[data]), vars(likelihood))
+        elif isinstance(value, FisherInformation):
             np.testing.assert_equal(vars(vars(second)[name]), vars(value))
         else:
             np.testing.assert_equal(vars(second)[name], value)
@@ -51,12 +60,9 @@ def assert_equal(first: Evaluation, second: Evaluation) -> None:
     "changes",
     [
         {},
-        {"log_likelihood": np.array([np.nan, *range(5)])},
+        {"likelihoods": {"expected": EXPECTED}},
         {
-            "log_likelihood_raw": None,
-            "log_likelihood_corrected": None,
-            "replicas": None,
-            "replicas_corrected": None,
+            "likelihoods": {"expected": KinematicLikelihood(52.5, VALUES)},
             "log_normalisation": None,
             "fisher": INFORMATION,
         },
@@ -85,7 +91,17 @@ def test_a_missing_file(tmp_path: Path, name: str) -> None:
         Evaluation.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["log_likelihood", "joint", "learned"])
+@pytest.mark.parametrize("name", ["log_likelihood", "n_events"])
+def test_a_missing_part_of_a_likelihood(tmp_path: Path, name: str) -> None:
+    evaluation().save(tmp_path)
+    arrays = read_npz(tmp_path / "result.npz")
+    del arrays[f"observed.{name}"]
+    write_npz(tmp_path / "result.npz", **arrays)
+    with pytest.raises(InputError, match=rf"not the result of an evaluation \(.*'{name}'\)"):
+        Evaluation.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["joint", "learned"])
 def test_a_missing_array(tmp_path: Path, name: str) -> None:
     evaluation().save(tmp_path)
     arrays = read_npz(tmp_path / "result.npz")

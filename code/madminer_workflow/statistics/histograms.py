@@ -124,7 +124,8 @@ class Data:
             binning: The bins.
         """
         histogram = binning.fill(self.values, self.weights[:, None])[0]
-        return np.asarray(self.n_expected * histogram / histogram.sum())
+        total = histogram.sum()
+        return histogram if total == 0.0 else np.asarray(self.n_expected * histogram / total)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from madminer_workflow.statistics import (
     histograms,
     rate_limit,
 )
-from madminer_workflow.steps.data import DataSet, data_sets
+from madminer_workflow.steps.data import OBSERVED, DataSet, data_sets
 from madminer_workflow.steps.evaluate import evaluate, histogram_data, point_events
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import set_of_member
@@ -212,7 +212,20 @@ def _evaluated(configuration: Configuration, members: Sequence[Member]) -> Confi
                 raise InputError(
                     f"{member.folder}: {key}: evaluated for {found}, expected {expected}"
                 )
+        _check_observed(configuration, member)
     return replace(configuration, limits=wanted)
+
+
+def _check_observed(configuration: Configuration, member: Member) -> None:
+    """Raises InputError unless a member was evaluated for as many observed events as there are."""
+    likelihood = member.evaluation.likelihoods.get(OBSERVED)
+    found = None if likelihood is None else round(likelihood.n_events)
+    expected = None if configuration.observed is None else len(configuration.observed)
+    if found != expected:
+        words = [f"{n} events" if n is not None else "none" for n in (found, expected)]
+        raise InputError(
+            f"{member.folder}: observed.data: evaluated for {words[0]}, expected {words[1]}"
+        )
 
 
 def _warn_outside(configuration: Configuration, events: Events) -> None:

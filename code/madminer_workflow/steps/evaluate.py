@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import METHODS, Ensemble, Model, load
+from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import split
 from madminer_workflow.seeds import seed
@@ -138,11 +139,15 @@ def held_out(configuration: Configuration, model: Model, events: Events) -> list
         configuration: The configuration.
         model: The model, or an ensemble.
         events: All events of the file.
+
+    Raises:
+        InputError: The members of an ensemble have left out different folds of the events.
     """
     if not METHODS[model.method].weighted:
         partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
         return [Part(model, events.take(partition.test))]
     members: Sequence[Any] = model.models if isinstance(model, Ensemble) else [model]
+    _check_folds([member.description for member in members])
     first = members[0].description
     n_folds = first.training.n_folds
     by_fold: dict[int, list[Model]] = {}
@@ -154,6 +159,18 @@ def held_out(configuration: Configuration, model: Model, events: Events) -> list
         Part(Ensemble(models), events.take(np.flatnonzero(fold_of == fold)))
         for fold, models in sorted(by_fold.items())
     ]
+
+
+def _check_folds(descriptions: Sequence[Description]) -> None:
+    """Raises InputError unless all members have learned from the same folds of the events."""
+    first, *others = descriptions
+    for other in others:
+        if (other.training.n_folds, other.seed) != (first.training.n_folds, first.seed):
+            raise InputError(
+                f"{first.method}: member {other.member} was trained with {other.training.n_folds} "
+                f"folds and seed {other.seed}, expected {first.training.n_folds} folds and seed "
+                f"{first.seed} as for member {first.member}"
+            )
 
 
 def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher.PointEvents:
@@ -198,10 +215,11 @@ def _from_ratio(
     """Returns likelihoods from log ratios or densities."""
     expected = expectation(configuration, parts, data)
     likelihoods = dict(zip([one.name for one in data], expected.expected, strict=False))
+    thetas = _grid(configuration.limits)
     for one in data:
         if one.x is not None:
-            blocks = model.log_ratio_blocks(one.x, _grid(configuration.limits))
-            total = sum((block.sum(axis=0) for _, block in blocks), start=np.zeros(1))
+            blocks = model.log_ratio_blocks(one.x, thetas)
+            total = sum((block.sum(axis=0) for _, block in blocks), start=np.zeros(len(thetas)))
             likelihoods[one.name] = expected.observed(total, len(one.x))
     joint, learned = _compare_ratios(configuration, parts[0])
     return {

@@ -19,7 +19,8 @@ __all__ = ["Evaluation"]
 
 Floats = NDArray[np.float64]
 
-_ARRAYS = ("joint", "learned", "log_normalisation")
+_ALWAYS = ("joint", "learned")
+_ARRAYS = (*_ALWAYS, "log_normalisation")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Evaluation:
         """
         record, arrays = read_json(folder / "result.json"), read_npz(folder / "result.npz")
         try:
-            special: dict[str, Any] = {name: arrays.pop(name, None) for name in _ARRAYS}
+            special: dict[str, Any] = {name: arrays.pop(name) for name in _ALWAYS}
+            special["log_normalisation"] = arrays.pop("log_normalisation", None)
             special["likelihoods"] = _likelihoods(arrays)
             special["limits"] = _limits(record["limits"])
             special["fisher"] = record["fisher"] and _information(record["fisher"])

@@ -65,7 +65,10 @@ def plot(
     """
     combination = combine_members(configuration, events, read_members(result_files))
     record = results(combination, events)
-    record["provenance"] = provenance(data_file=events.header.path, input_file=input_file)
+    inputs = {"data_file": events.header.path, "input_file": input_file}
+    if configuration.observed is not None:
+        inputs["observed"] = configuration.observed.path
+    record["provenance"] = provenance(**inputs)
     target = products_folder(output_dir)
     (target / "results.json").unlink(missing_ok=True)
     with staged(target / "limits") as folder:
