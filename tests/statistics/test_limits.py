@@ -227,3 +227,17 @@ def test_what_is_known_nowhere_stays_unknown() -> None:
     for unknown in (limit.q_full_corrected, limit.q_full_std, limit.replicas["q_full_corrected"]):
         assert np.isnan(unknown).all()
     assert np.isfinite([limit.q_full, limit.q_full_mc_std]).all()
+
+
+def test_uncertainties_add_in_quadrature_as_far_as_they_are_known() -> None:
+    limit = combine(make_scan(), "alices", everything(), [everything(1), everything(2)])
+    errors, spread = limit.q_full_mc_std, limit.q_full_std
+    assert errors is not None
+    assert spread is not None
+    np.testing.assert_allclose(limit.uncertainty("full"), np.hypot(errors, spread))
+    np.testing.assert_array_equal(limit.uncertainty("full", ["mc_std"]), errors)
+    for unknown in (None, np.full(54, np.nan)):
+        single = replace(limit, q_full_std=unknown)
+        np.testing.assert_array_equal(single.uncertainty("full"), errors)
+        assert single.uncertainty("full", ["std"]) is None
+    assert rate_limit(make_scan()).uncertainty("full") is None

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Floats = NDArray[np.float64]
 Which = Literal["full", "kinematics"]
+Source = Literal["mc_std", "std"]
 
 _OPTIONAL = tuple(
     f"q_{which}_{form}"
@@ -167,18 +168,20 @@ class Limit:
         q = self.q_full if which == "full" else self.q_kinematics
         return q.reshape(self.shape)
 
-    def uncertainty(self, which: Which, *, members: bool = True) -> Floats | None:
+    def uncertainty(
+        self, which: Which, sources: Sequence[Source] = ("mc_std", "std")
+    ) -> Floats | None:
         """Returns the standard deviation of the test statistic, (theta,); None if it is unknown.
 
         The Monte Carlo error and the spread between members are added in quadrature: all members
-        see the same simulated events, so one does not contain the other.
+        see the same simulated events, so neither contains the other.
 
         Args:
             which: With the rate (full) or without.
-            members: Whether to include the spread between members.
+            sources: What to include, of what is known: the Monte Carlo error, the spread.
         """
-        kinds = ("mc_std", "std") if members else ("mc_std",)
-        known = [std for kind in kinds if (std := getattr(self, f"q_{which}_{kind}")) is not None]
+        stds = [getattr(self, f"q_{which}_{source}") for source in sources]
+        known = [std for std in stds if std is not None and np.isfinite(std).any()]
         return np.sqrt(np.sum(np.square(known), axis=0)) if known else None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
