@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from madminer_workflow.figures import panels, style
+from madminer_workflow.figures import looks, panels, style
 from madminer_workflow.statistics.limits import Limit, Which
 
 __all__ = ["limits", "overview", "p_values", "separate"]
@@ -47,10 +48,10 @@ def limits(
     coloured = next((limit for limit in shown if n > 1 and limit.name == background), None)
     if n > 2:
         return _corner(shown, which, units, coloured)
-    figure, (axes,) = style.panels(1, 1, (7.4, 5.0))
+    figure, (axes,) = style.panels(1, 1, (7.8, 5.0))
     _draw_all(axes, shown, which, units, coloured)
     _colour_bar(figure, [axes], 0, coloured, pad=0.02)
-    figure.legend(handles=panels.handles(shown, which), loc="outside right upper")
+    figure.legend(handles=_entries(shown, which), loc="outside right upper")
     return figure
 
 
@@ -68,11 +69,11 @@ def overview(limits: Sequence[Limit], exact: Limit | None = None, units: Units =
     """
     if len(limits[0].parameters) > 2:
         raise ValueError("an overview shows one or two parameters")
-    figure, all_axes = style.panels(2, 2, (5.0, 4.6))
+    figure, all_axes = style.panels(2, 2, (5.4, 4.6))
     whiches: tuple[Which, Which] = ("kinematics", "full")
     for axes, which in zip(all_axes, whiches, strict=True):
         _draw_all(axes, _shown(limits, which, exact), which, units)
-    entries = panels.handles(_shown(limits, "full", exact), "full")
+    entries = _entries(_shown(limits, "full", exact), "full")
     figure.legend(handles=entries, loc="outside right upper")
     return figure
 
@@ -98,7 +99,7 @@ def separate(
         figure = _separate_curves(shown, reference, which, units)
     else:
         figure = _separate_maps(shown, reference, which, units)
-    figure.suptitle(_title(shown[0], which), fontsize="medium")
+    figure.suptitle(looks.title(shown[0], which), fontsize="medium")
     return figure
 
 
@@ -123,8 +124,8 @@ def p_values(
     for number, axes in enumerate(all_axes):
         panels.p_curves(axes, shown, which, number, panels.window(shown, which, number))
         axes.set(xlabel=style.axis_label(names[number], units), ylabel=_p_label(len(names) - 1))
-    figure.suptitle(_title(shown[0], which), fontsize="medium")
-    entries = panels.handles(shown, which, best_fit=False)
+    figure.suptitle(looks.title(shown[0], which), fontsize="medium")
+    entries = looks.handles(shown, which, marked=False)
     figure.legend(handles=entries, loc="outside right upper")
     return figure
 
@@ -135,7 +136,7 @@ def _draw_all(
     """Draws limits of one or two parameters into one panel."""
     names = shown[0].parameters
     windows = [panels.window(shown, which, number) for number in range(len(names))]
-    axes.set_title(_title(shown[0], which))
+    axes.set_title(looks.title(shown[0], which))
     axes.set_xlabel(style.axis_label(names[0], units))
     if len(names) == 1:
         panels.curves(axes, shown, which, 0, windows[0])
@@ -152,12 +153,13 @@ def _draw_plane(
     plane: panels.Plane,
     windows: Sequence[panels.Window],
     coloured: Limit | None,
+    bands: panels.Bands = "total",
 ) -> None:
     """Draws the regions in a plane on top of the p-values of one method."""
     plane_window = (windows[plane[0]], windows[plane[1]])
     if coloured is not None:
         panels.p_map(axes, coloured, which, plane, plane_window)
-    panels.contours(axes, shown, which, plane, plane_window)
+    panels.contours(axes, shown, which, plane, plane_window, bands=bands)
 
 
 def _corner(shown: Sequence[Limit], which: Which, units: Units, coloured: Limit | None) -> Figure:
@@ -177,12 +179,17 @@ def _corner(shown: Sequence[Limit], which: Which, units: Units, coloured: Limit 
             axes.label_outer()
         axes.set_xlabel(style.axis_label(names[column], units) if row == n - 1 else "")
         axes.tick_params(labelbottom=row == n - 1)
-    figure.suptitle(_title(shown[0], which))
+    figure.suptitle(looks.title(shown[0], which))
     place: dict[str, Any] = {"location": "bottom", "aspect": 60, "pad": 0.01, "shrink": 0.6}
     _colour_bar(figure, figure.axes, n - 2, coloured, **place)
-    entries = panels.handles(shown, which)
+    entries = _entries(shown, which)
     figure.legend(handles=entries, loc="upper right", bbox_to_anchor=(0.97, 0.94))
     return figure
+
+
+def _entries(shown: Sequence[Limit], which: Which) -> list[Line2D]:
+    """Returns the entries of the legend of a figure of all methods."""
+    return [*looks.handles(shown, which), *looks.band_handles(shown, which)]
 
 
 def _colour_bar(
@@ -198,12 +205,14 @@ def _separate_curves(
     shown: Sequence[Limit], reference: Sequence[Limit], which: Which, units: Units
 ) -> Figure:
     """Draws the p-value of each method against the one parameter."""
-    figure, all_axes = style.panels(len(shown), 3, (3.8, 3.2))
+    figure, all_axes = style.method_panels(len(shown))
     window = panels.window([*shown, *reference], which, 0)
     for axes, limit in zip(all_axes, shown, strict=True):
-        panels.p_curves(axes, [*reference, limit], which, 0, window)
+        panels.p_curves(axes, [*reference, limit], which, 0, window, "both")
         axes.set_title(style.method_label(limit.name))
         axes.set(xlabel=style.axis_label(limit.parameters[0], units), ylabel=_p_label(0))
+    entries = looks.handles(reference, which, marked=False)
+    style.legend_below(figure, [*entries, *looks.band_handles(shown, which, detailed=True)])
     return figure
 
 
@@ -215,16 +224,15 @@ def _separate_maps(
     planes = list(combinations(range(n), 2))
     windows = [panels.window([*shown, *reference], which, number) for number in range(n)]
     columns = 3 if n == 2 else len(planes)
-    figure, all_axes = style.panels(len(shown) * len(planes), columns, (3.7, 3.3))
+    figure, all_axes = style.method_panels(len(shown) * len(planes), columns)
     cells = [(limit, plane) for limit in shown for plane in planes]
     for axes, (limit, plane) in zip(all_axes, cells, strict=True):
-        _draw_plane(axes, [*reference, limit], which, plane, windows, limit)
+        _draw_plane(axes, [*reference, limit], which, plane, windows, limit, "both")
         _label_map(axes, limit, plane, units)
     aspect = 20 * math.ceil(len(all_axes) / columns)
     figure.colorbar(panels.p_colours(), ax=all_axes, label=_p_label(n - 2), aspect=aspect, pad=0.01)
-    entries = [*panels.handles(reference, which, best_fit=False), *panels.meanings(shown[0])]
-    ncols = 3 if len(all_axes) == 1 else len(entries)
-    figure.legend(handles=entries, loc="outside lower center", ncols=ncols)
+    entries = [*looks.handles(reference, which, marked=False), *looks.meanings(shown[0])]
+    style.legend_below(figure, [*entries, *looks.band_handles(shown, which, detailed=True)])
     return figure
 
 
@@ -242,15 +250,6 @@ def _shown(limits: Sequence[Limit], which: Which, exact: Limit | None) -> list[L
     if not shown:
         raise ValueError("no limit excludes anything, there is nothing to draw")
     return shown
-
-
-def _title(limit: Limit, which: Which) -> str:
-    """Returns what is shown: the data and the likelihood."""
-    data = "Observed" if np.isnan(limit.theta_true).any() else "Expected"
-    likelihood = "kinematics and rate" if which == "full" else "kinematics only"
-    luminosity = limit.luminosity_ipb
-    amount = f"{luminosity / 1e3:g} fb" if luminosity >= 1e3 else f"{luminosity:g} pb"
-    return f"{data} limits, {likelihood}, {amount}$^{{-1}}$"
 
 
 def _p_label(n_profiled: int, limit: Limit | None = None) -> str:

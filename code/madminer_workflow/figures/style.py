@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
 from zlib import crc32
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -17,8 +18,10 @@ from matplotlib.ticker import MaxNLocator
 __all__ = [
     "axis_label",
     "colour",
+    "legend_below",
     "marker",
     "method_label",
+    "method_panels",
     "panel",
     "panels",
     "parameter_label",
@@ -176,13 +179,23 @@ def panels(n: int, columns: int, size: tuple[float, float]) -> tuple[Figure, lis
 
     Args:
         n: Number of panels.
-        columns: Largest number of panels in a row.
+        columns: Largest number of panels in a row; all rows but the last are equally full.
         size: Width and height of a panel in inches.
     """
-    columns = min(n, columns)
     rows = math.ceil(n / columns)
+    columns = math.ceil(n / rows)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
     return figure, [panel(figure, (rows, columns), number) for number in range(n)]
+
+
+def method_panels(n: int, columns: int = 3) -> tuple[Figure, list[Axes]]:
+    """Returns a figure with a panel a method, a larger one if there is only one.
+
+    Args:
+        n: Number of panels.
+        columns: Largest number of panels in a row.
+    """
+    return panels(n, columns, (5.6, 5.2) if n == 1 else (3.7, 3.3))
 
 
 def panel(figure: Figure, shape: tuple[int, int], number: int) -> Axes:
@@ -196,6 +209,21 @@ def panel(figure: Figure, shape: tuple[int, int], number: int) -> Axes:
     axes = figure.add_subplot(*shape, number + 1)
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     return axes
+
+
+def legend_below(figure: Figure, entries: Sequence[Artist]) -> None:
+    """Draws a legend below all panels, in as many rows as the width of the figure demands.
+
+    Args:
+        figure: The figure.
+        entries: What the legend shows; there is none without.
+    """
+    for rows in range(1, len(entries) + 1):
+        columns = math.ceil(len(entries) / rows)
+        legend = figure.legend(handles=entries, loc="outside lower center", ncols=columns)
+        if columns == 1 or legend.get_window_extent().width < figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _plain(text: str) -> str:
