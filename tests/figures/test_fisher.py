@@ -49,7 +49,7 @@ def test_what_does_not_measure_a_direction_is_a_band() -> None:
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["full (upper bound)", "rate only"]
     assert axes.get_xlabel() == r"$c_{\mathrm{eu}}$"
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 def test_one_parameter_gives_bars() -> None:
@@ -62,4 +62,4 @@ def test_one_parameter_gives_bars() -> None:
 
 
 def test_only_singular_informations_are_drawn_too() -> None:
-    figures.fisher([make_information("rate", np.ones((2, 2)))], NAMES[:2]).canvas.draw()
+    figures.fisher([make_information("rate", np.ones((2, 2)))], NAMES[:2]).draw_without_rendering()

@@ -1,15 +1,16 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from madminer_workflow import figures
-from madminer_workflow.statistics import Limit, Scan, combine, grid, rate_limit
+from madminer_workflow.statistics import KinematicLikelihood, Limit, Scan, combine, grid, rate_limit
 from madminer_workflow.statistics.teststatistic import P_68, P_95, p_values, threshold
 
 Floats = NDArray[np.float64]
@@ -29,7 +30,7 @@ def make_scan(n: int) -> Scan:
 
 def make_limit(name: str, n: int, q: Callable[..., Floats]) -> Limit:
     scan = make_scan(n)
-    return combine(scan, name, -0.5 * q(*grid.points(scan.axes).T))
+    return combine(scan, name, KinematicLikelihood(100.0, -0.5 * q(*grid.points(scan.axes).T)))
 
 
 def bowl(name: str, n: int, shift: float = 0.0) -> Limit:
@@ -43,7 +44,18 @@ def bowl(name: str, n: int, shift: float = 0.0) -> Limit:
 
 
 def contour_points(axes: Axes) -> list[Floats]:
-    sets = [artist for artist in axes.collections if isinstance(artist, QuadContourSet)]
+    return _vertices([s for s in _contour_sets(axes) if not s.filled])
+
+
+def band_points(axes: Axes) -> list[Floats]:
+    return _vertices([s for s in _contour_sets(axes) if s.filled])
+
+
+def _contour_sets(axes: Axes) -> list[QuadContourSet]:
+    return [artist for artist in axes.collections if isinstance(artist, QuadContourSet)]
+
+
+def _vertices(sets: list[QuadContourSet]) -> list[Floats]:
     return [np.concatenate([path.vertices for path in s.get_paths()]) for s in sets]
 
 
@@ -105,7 +117,7 @@ def test_axes_carry_parameter_names_and_units(draw: Draw, n: int) -> None:
     figure = draw([bowl("alices", n), bowl("sally", n, 0.1)], "full", bowl("exact", n), units)
     labels = {label for a in figure.axes for label in (a.get_xlabel(), a.get_ylabel())}
     assert {r"$c_{\mathrm{eu}}$ [TeV$^{-2}$]", *LABELS[1:n]} <= labels
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -207,10 +219,136 @@ def test_the_p_values_of_one_method_can_be_the_background(n: int, n_planes: int)
     bars = [axes for axes in figure.axes if f"p-value of SALLY{profiled}" in _labels(axes)]
     assert len(bars) == (n_planes > 0)
     assert len(maps) == n_planes + len(bars)  # a colour bar is a mesh too
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     without = figures.limits(limits, "full", background="not shown")
     assert not any(isinstance(a, QuadMesh) for axes in without.axes for a in axes.collections)
 
 
 def _labels(axes: Axes) -> tuple[str, str]:
     return axes.get_xlabel(), axes.get_ylabel()
+
+
+def uncertain(limit: Limit, error: float | None, spread: float | None) -> Limit:
+    """The limit with the same uncertainties at all points."""
+    error_array, spread_array = (
+        None if std is None else np.full(len(limit.q_full), std) for std in (error, spread)
+    )
+    return replace(
+        limit,
+        q_full_mc_std=error_array,
+        q_kinematics_mc_std=error_array,
+        q_full_std=spread_array,
+        q_kinematics_std=spread_array,
+    )
+
+
+def round_bowl(name: str = "alices") -> Limit:
+    """A limit whose contours are circles of radius sqrt(level) / 2."""
+    axes = grid.axes([(-2.0, 2.0), (-2.0, 2.0)], (17, 17))
+    q = 4.0 * (grid.points(axes) ** 2).sum(axis=1)
+    return Limit(name, NAMES[:2], axes, np.zeros(2), 36e3, q, q)
+
+
+def radii(points: Floats) -> Floats:
+    return np.unique(np.hypot(*points[np.any(points != 0.0, axis=1)].T).round(3))
+
+
+@pytest.mark.parametrize("total", [1.3, 0.01, 1e-4])
+def test_the_band_of_a_contour_ends_where_q_is_a_standard_deviation_off(total: float) -> None:
+    limit = uncertain(round_bowl(), 0.6 * total, 0.8 * total)
+    for axes in (figures.limits([limit], "full").axes[0], *figures.overview([limit]).axes):
+        (band,) = band_points(axes)
+        r = np.hypot(*band.T)
+        low, high = np.sqrt(threshold(P_95, 2) + total * np.array([-1.0, 1.0])) / 2.0
+        inside = r < np.sqrt(threshold(P_95, 2)) / 2.0
+        np.testing.assert_allclose(r[inside], low, atol=2e-5)
+        np.testing.assert_allclose(r[~inside], high, atol=2e-5)
+        assert inside.sum() > 100
+        assert (~inside).sum() > 100
+
+
+def test_separate_shows_both_uncertainties_of_both_regions() -> None:
+    limit = uncertain(round_bowl(), 0.3, 0.4)
+    axes = figures.separate([limit], "kinematics", round_bowl("exact")).axes[0]
+    bands = band_points(axes)
+    expected = [(p_value, std) for std in (0.5, 0.3) for p_value in (P_68, P_95)]
+    assert len(bands) == len(expected)
+    for band, (p_value, std) in zip(bands, expected, strict=True):
+        r = np.hypot(*band.T)
+        ends = np.sqrt(threshold(p_value, 2) + std * np.array([-1.0, 1.0])) / 2.0
+        np.testing.assert_allclose([r.min(), r.max()], ends, atol=1e-4)
+    light, _, dark, _ = (s for s in _contour_sets(axes) if s.filled)
+    assert light.get_alpha() < dark.get_alpha()
+
+
+def test_bands_of_one_parameter_are_a_standard_deviation_of_q_wide() -> None:
+    limit = uncertain(bowl("alices", 1), 0.3, 0.4)
+    axes = figures.limits([limit, bowl("sally", 1)], "kinematics").axes[0]
+    (band,) = [a for a in axes.collections if isinstance(a, PolyCollection)]
+    x, q = axes.lines[0].get_xydata().T
+    points = np.concatenate([path.vertices for path in band.get_paths()])
+    for limit_of_band in (q + 0.5, np.maximum(q - 0.5, 0.0)):
+        distance = np.abs(points[:, None] - np.stack([x, limit_of_band], axis=1)).max(axis=2)
+        assert distance.min(axis=0).max() < 1e-9
+
+
+def test_bands_of_p_values_are_those_of_q() -> None:
+    limit = uncertain(bowl("alices", 1), 0.3, 0.4)
+    axes = figures.separate([limit], "full").axes[0]
+    x, _ = axes.lines[0].get_xydata().T
+    q = np.interp(x, *figures.limits([limit], "full").axes[0].lines[0].get_xydata().T)
+    bands = [a for a in axes.collections if isinstance(a, PolyCollection)]
+    for band, std in zip(bands, (0.5, 0.3), strict=True):
+        points = np.concatenate([path.vertices for path in band.get_paths()])
+        at = np.argmax(q)
+        ends = np.unique(points[np.isclose(points[:, 0], x[at]), 1])
+        expected = np.maximum(p_values(q[at] + std * np.array([1.0, -1.0]), 1), 1e-4)
+        np.testing.assert_allclose(ends, np.unique(expected), rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("error", "spread", "together", "separately"),
+    [
+        (None, None, [], []),
+        (0.1, None, ["MC"], ["MC"]),
+        (None, 0.1, ["members"], ["members"]),
+        (0.1, 0.1, [r"MC $\oplus$ members"], [r"MC $\oplus$ members", "MC"]),
+    ],
+)
+def test_legends_say_what_bands_mean(
+    n: int, error: float | None, spread: float | None, together: list[str], separately: list[str]
+) -> None:
+    limits = [uncertain(bowl("alices", n), error, spread), bowl("sally", n)]
+    for figure, names in (
+        (figures.limits(limits, "full"), together),
+        (figures.separate(limits, "full", bowl("exact", n)), separately),
+    ):
+        shown = [text for text in legend_texts(figure) if "sigma" in text]
+        assert shown == [rf"$\pm 1\sigma$ {name}" for name in names]
+
+
+def test_an_unknown_or_vanishing_uncertainty_has_no_band() -> None:
+    limit = round_bowl()
+    for std in (None, 0.0, np.nan):
+        assert band_points(figures.separate([uncertain(limit, std, None)], "full").axes[0]) == []
+
+
+def test_a_corner_has_a_band_in_every_panel() -> None:
+    limit = uncertain(bowl("alices", 3), 0.3, 0.4)
+    panels = figures.limits([limit], "full").axes
+    n_bands = [
+        len(band_points(a)) + sum(isinstance(c, PolyCollection) for c in a.collections)
+        for a in panels
+    ]
+    assert n_bands == [1] * 6
+
+
+def test_a_range_that_would_be_most_of_the_scan_is_all_of_it() -> None:
+    axes = grid.axes([(-2.0, 2.0), (-2.0, 2.0)], (17, 17))
+    x, y = grid.points(axes).T
+    q = threshold(P_95, 2) * ((x / 1.5) ** 2 + (y / 0.5) ** 2)
+    limit = Limit("alices", NAMES[:2], axes, np.zeros(2), 36e3, q, q)
+    panel = figures.limits([limit], "full").axes[0]
+    assert panel.get_xlim() == (-2.0, 2.0)
+    assert np.ptp(panel.get_ylim()) == pytest.approx(1.2, abs=0.1)

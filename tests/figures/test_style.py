@@ -2,6 +2,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.figures import style
@@ -41,7 +42,7 @@ def test_names_of_parameters_are_safe_to_draw(name: str, label: str) -> None:
     figure, (axes,) = style.panels(1, 1, (2.0, 2.0))
     axes.set_xlabel(style.axis_label(name, {"C": "TeV"}))
     assert axes.get_xlabel() == (label if name != "C" else "C [TeV]")
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 def test_the_settings_of_the_user_are_left_alone() -> None:
@@ -56,9 +57,26 @@ def test_the_settings_of_the_user_are_left_alone() -> None:
     mpl.rcdefaults()
 
 
-@pytest.mark.parametrize(("n", "shape"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 3)), (7, (3, 3))])
-def test_panels_fill_row_by_row(n: int, shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("n", "shape"), [(1, (1, 1)), (3, (1, 3)), (4, (2, 2)), (7, (3, 3))])
+def test_panels_fill_row_by_row_without_rows_of_few(n: int, shape: tuple[int, int]) -> None:
     figure, axes = style.panels(n, 3, (2.0, 1.0))
     assert len(axes) == n
     assert axes[0].get_subplotspec().get_gridspec().get_geometry() == shape
     assert figure.get_size_inches().tolist() == [2.0 * shape[1], 1.0 * shape[0]]
+
+
+@pytest.mark.parametrize(("width", "rows"), [(12.0, 1), (6.0, 2), (2.0, 6)])
+def test_a_legend_below_has_as_many_rows_as_it_needs(width: float, rows: int) -> None:
+    figure, _ = style.panels(1, 1, (width, 4.0))
+    style.legend_below(figure, [Line2D([], [], label=f"a long name {n}") for n in range(6)])
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    bottoms = {round(text.get_window_extent().y0) for text in legend.get_texts()}
+    assert len(bottoms) == rows
+    assert legend.get_window_extent().width < figure.bbox.width
+
+
+def test_there_is_no_legend_without_entries() -> None:
+    figure, _ = style.panels(1, 1, (2.0, 2.0))
+    style.legend_below(figure, [])
+    assert figure.legends == []

@@ -21,7 +21,7 @@ def test_losses_of_all_members_and_their_best_epochs() -> None:
     assert best.get_xydata().tolist() == [[7.0, float(make_curve().validation[6])]]
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert texts == ["validation", "training", "best epoch"]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
 
 
 def test_a_large_first_loss_does_not_flatten_the_rest() -> None:
@@ -33,4 +33,4 @@ def test_a_large_first_loss_does_not_flatten_the_rest() -> None:
 def test_one_epoch_and_losses_that_are_not_finite_are_drawn() -> None:
     one = figures.LossCurve(np.array([0.3]), np.array([0.3]), 1)
     broken = figures.LossCurve(np.array([0.3, np.nan]), np.array([0.4, np.inf]), 1)
-    figures.training({"carl": [one], "rolr": [broken]}).canvas.draw()
+    figures.training({"carl": [one], "rolr": [broken]}).draw_without_rendering()
