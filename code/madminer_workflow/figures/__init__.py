@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from madminer_workflow.figures.agreement import agreement
 from madminer_workflow.figures.fisher import fisher
 from madminer_workflow.figures.limits import limits, overview, p_values, separate
+from madminer_workflow.figures.observed import observed
 from madminer_workflow.figures.ratios import Comparison, correlation, ratios
 from madminer_workflow.figures.training import LossCurve, training
 
 __all__ = [
     "Comparison",
     "LossCurve",
+    "agreement",
     "correlation",
     "fisher",
     "limits",
+    "observed",
     "overview",
     "p_values",
     "ratios",

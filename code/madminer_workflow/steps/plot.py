@@ -11,7 +11,7 @@ import numpy as np
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.events import Events
 from madminer_workflow.steps.combine import Combination, DataLimits, combine_members, read_members
-from madminer_workflow.steps.data import EXPECTED
+from madminer_workflow.steps.data import EXPECTED, OBSERVED
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.results import results
 from madminer_workflow.storage import staged, write_figure, write_json, write_npz
@@ -98,6 +98,8 @@ def figures(
         suffix = "" if name == EXPECTED else f"_{name}"
         for figure_name, figure in _limit_figures(combination, data, units):
             yield figure_name + suffix, figure
+    if OBSERVED in combination.data:
+        yield from _observed_figures(combination, units)
     if combination.members:
         yield "training", draw.training(_losses(combination))
     comparisons = _comparisons(combination)
@@ -124,6 +126,21 @@ def _limit_figures(
             yield f"limits_separate_{which}", draw.separate(shown, which, exact, units)
     if wanted.all_methods and len(combination.parameters) <= 2:
         yield "overview", draw.overview(shown, exact, units)
+
+
+def _observed_figures(
+    combination: Combination, units: dict[str, str] | None
+) -> Iterator[tuple[str, Figure]]:
+    """Yields the figures of expected and observed limits together."""
+    from madminer_workflow import figures as draw
+
+    rates = combination.configuration.plotting.rates
+    expected, observed = combination.data[EXPECTED], combination.data[OBSERVED]
+    shown = [limit for limit in expected.limits.values() if rates or limit.name != "rate"]
+    exact = (expected.exact, observed.exact)
+    for which in _shown(combination):
+        figure = draw.observed(shown, [*observed.limits.values()], which, *exact, units)
+        yield f"observed_{which}", figure
 
 
 def _shown(combination: Combination) -> list[Which]:
