@@ -211,6 +211,31 @@ def test_only_the_limits_that_are_asked_for_are_drawn(combination: Combination) 
 
 
 @pytest.mark.parametrize("rates", [True, False])
+def test_observed_limits_are_drawn_with_the_expected_ones(
+    combination: Combination, monkeypatch: pytest.MonkeyPatch, rates: bool
+) -> None:
+    from madminer_workflow import figures as draw
+
+    expected = combination.data["expected"]
+    limits = {
+        name: replace(limit, theta_true=np.full(2, np.nan))
+        for name, limit in expected.limits.items()
+    }
+    observed = replace(expected, limits=limits, exact=limits["rate"])
+    both = replace(combination, data={"expected": expected, "observed": observed})
+    seen: list[Any] = []
+    monkeypatch.setattr(draw, "observed", lambda *arguments: seen.append(arguments))
+    assert names(both, rates=rates)[:2] == ["observed_full", "observed_kinematics"]
+    shown, found, which, *exact, _ = seen[1]
+    assert which == "kinematics"
+    assert [limit.name for limit in shown] == [
+        name for name in expected.limits if rates or name != "rate"
+    ]
+    assert all(found[i] is limit for i, limit in enumerate(limits.values()))
+    assert exact == [expected.exact, limits["rate"]]
+
+
+@pytest.mark.parametrize("rates", [True, False])
 def test_what_is_drawn_of_each_method(
     combination: Combination, monkeypatch: pytest.MonkeyPatch, rates: bool
 ) -> None:
