@@ -49,7 +49,7 @@ def test_blocks_of_any_size_give_the_same_sums(cuts: list[int]) -> None:
     np.testing.assert_allclose(likelihood.raw, raw, rtol=1e-12)
     norm = np.log(np.exp(grid).mean(axis=0))
     np.testing.assert_allclose(result.log_normalisation, norm, atol=1e-12)
-    np.testing.assert_allclose(likelihood.log_likelihood, raw - 50.0 * norm, rtol=1e-10)
+    np.testing.assert_allclose(likelihood.plug_in, raw - 50.0 * norm, rtol=1e-10)
     assert likelihood.n_events == 50.0
     assert result.lost.tolist() == [0.0, 0.0, 0.0]
     whole = arrays(expectation((log_ratio, weights, ref)).expected[0])
@@ -62,7 +62,7 @@ def test_the_true_ratio_needs_no_normalisation_and_peaks_at_the_truth() -> None:
     np.testing.assert_allclose(result.log_normalisation, 0.0, atol=0.003)
     # E[log r(x|m)] under mean 0.3 is 0.3 m - m^2 / 2
     truth = [-0.08, 0.0, 0.045]
-    np.testing.assert_allclose(result.expected[0].log_likelihood, truth, atol=0.003)
+    np.testing.assert_allclose(result.expected[0].plug_in, truth, atol=0.003)
 
 
 def test_each_true_point_has_the_likelihood_that_it_has_alone() -> None:
@@ -96,7 +96,7 @@ def test_ratios_beyond_the_range_of_floats_are_left_out(caplog: pytest.LogCaptur
     norm = np.log(np.exp(log_ratio[kept, 0]).mean())
     assert result.log_normalisation[0] == pytest.approx(norm)
     assert result.n_lost.tolist() == [2, 1000, 0]
-    assert np.isnan(result.expected[0].log_likelihood).tolist() == [False, True, False]
+    assert np.isnan(result.expected[0].plug_in).tolist() == [False, True, False]
     assert "up to 1000 events left out at 2 parameter points, and 1 points" in caplog.text
 
 
@@ -107,7 +107,7 @@ def test_ratios_whose_quotient_is_beyond_it_have_no_correction(size: float) -> N
     log_ratio[:, 3] -= size
     (likelihood,) = expectation((log_ratio, weights, ref)).expected
     assert likelihood.corrected is not None
-    assert np.isfinite(likelihood.log_likelihood).all()
+    assert np.isfinite(likelihood.plug_in).all()
     assert np.isfinite(likelihood.corrected).tolist() == [False, True, True]
 
 
@@ -160,14 +160,16 @@ def test_observed_events_are_normalised_with_the_simulated_ones() -> None:
     norm = np.log(np.exp(log_ratio[:, :3]).mean(axis=0))
     for likelihood, shift in zip(likelihoods, (np.zeros(4), offset), strict=True):
         assert likelihood.n_events == 20
-        np.testing.assert_allclose(likelihood.log_likelihood, total - 20 * norm, atol=1e-9)
+        np.testing.assert_allclose(likelihood.plug_in, total - 20 * norm, atol=1e-9)
         np.testing.assert_allclose(likelihood.raw, total + 20 * shift[:3])
         assert likelihood.corrected is None
         assert likelihood.replicas_corrected is None
-        assert likelihood.replicas is not None
-        assert likelihood.replicas.shape == (N_REPLICAS, 3)
-        mean, spread = likelihood.replicas.mean(axis=0), likelihood.replicas.std(axis=0)
-        assert (np.abs(mean - likelihood.log_likelihood) <= spread).all()
+        assert likelihood.replicas_plug_in is not None
+        assert likelihood.replicas_plug_in.shape == (N_REPLICAS, 3)
+        mean, spread = likelihood.replicas_plug_in.mean(axis=0), likelihood.replicas_plug_in.std(
+            axis=0
+        )
+        assert (np.abs(mean - likelihood.plug_in) <= spread).all()
 
 
 MEANS = np.array([-0.4, -0.2, 0.1, 0.3, 0.5])
@@ -194,8 +196,10 @@ def relative(log_likelihood: np.ndarray) -> np.ndarray:
 
 def test_the_exact_ratio_needs_no_correction() -> None:
     result = corrected_sums(20_000)
-    change = relative(result["corrected"]) - relative(result["log_likelihood"])
-    spread = (relative(result["replicas_corrected"]) - relative(result["replicas"])).std(axis=0)
+    change = relative(result["corrected"]) - relative(result["plug_in"])
+    spread = (relative(result["replicas_corrected"]) - relative(result["replicas_plug_in"])).std(
+        axis=0
+    )
     assert (np.abs(change) <= 4.0 * spread).all()
     truth = N_EXPECTED * (MEANS - MEANS[TRUE]) ** 2
     spread = relative(result["replicas_corrected"]).std(axis=0)
@@ -208,7 +212,7 @@ def test_the_correction_removes_the_first_order_of_an_error() -> None:
     plain, corrected = [], []
     for size in sizes:
         result = corrected_sums(n, size=size)
-        for errors, name in ((plain, "log_likelihood"), (corrected, "corrected")):
+        for errors, name in ((plain, "plug_in"), (corrected, "corrected")):
             errors.append(np.abs(relative(result[name]) - relative(exact[name])))
     others = np.arange(len(MEANS)) != TRUE
     first, second = (np.array(errors)[:, others] for errors in (plain, corrected))
@@ -222,7 +226,7 @@ def test_replicas_spread_as_independent_events_do() -> None:
     independent = [corrected_sums(1000, seed) for seed in range(300)]
     resampled = independent[:30]
     others = np.arange(len(MEANS)) != TRUE
-    for suffix, name in (("", "log_likelihood"), ("_corrected", "corrected")):
+    for suffix, name in (("_plug_in", "plug_in"), ("_corrected", "corrected")):
         expected = relative(np.array([one[name] for one in independent])).std(axis=0)
         replicas = relative(np.array([one[f"replicas{suffix}"] for one in resampled]))
         spread = np.sqrt(replicas.var(axis=1).mean(axis=0))
@@ -232,7 +236,7 @@ def test_replicas_spread_as_independent_events_do() -> None:
 
 def test_replicas_follow_what_they_are_replicas_of() -> None:
     result = corrected_sums(2000)
-    for suffix, name in (("", "log_likelihood"), ("_corrected", "corrected")):
+    for suffix, name in (("_plug_in", "plug_in"), ("_corrected", "corrected")):
         replicas = result[f"replicas{suffix}"]
         assert replicas.shape == (N_REPLICAS, len(MEANS))
         error = replicas.std(axis=0) / np.sqrt(N_REPLICAS)
@@ -241,7 +245,7 @@ def test_replicas_follow_what_they_are_replicas_of() -> None:
 
 def test_replicas_depend_on_their_seed_alone() -> None:
     def replicas(seed: int) -> np.ndarray:
-        return arrays(expectation(gaussian_events(50), seed=seed).expected[0])["replicas"]
+        return arrays(expectation(gaussian_events(50), seed=seed).expected[0])["replicas_plug_in"]
 
     np.testing.assert_array_equal(replicas(1), replicas(1))
     assert (replicas(1) != replicas(2)).any()
@@ -249,4 +253,4 @@ def test_replicas_depend_on_their_seed_alone() -> None:
 
 def test_fewer_events_than_groups_are_enough() -> None:
     (likelihood,) = expectation(gaussian_events(5)).expected
-    assert np.isfinite([likelihood.log_likelihood, likelihood.corrected]).all()
+    assert np.isfinite([likelihood.plug_in, likelihood.corrected]).all()

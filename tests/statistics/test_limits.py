@@ -151,7 +151,7 @@ def everything(seed: int = 1) -> KinematicLikelihood:
         plain,
         raw=raw,
         corrected=corrected,
-        replicas=replicas,
+        replicas_plug_in=replicas,
         replicas_corrected=replicas_corrected,
     )
 
@@ -172,13 +172,13 @@ def test_corrected_limits_and_their_errors_survive_their_file(tmp_path: Any) -> 
 
 def test_each_replica_is_relative_to_its_smallest_value() -> None:
     scan, replicas = make_scan(), np.random.default_rng(1).normal(size=(4, 54))
-    both = likelihood(np.zeros(54), replicas=replicas, replicas_corrected=2.0 * replicas)
+    both = likelihood(np.zeros(54), replicas_plug_in=replicas, replicas_corrected=2.0 * replicas)
     limit = combine(scan, "alices", both)
     q = scan.rate_term - 2.0 * replicas
     full = q - q.min(axis=1, keepdims=True)
-    np.testing.assert_allclose(limit.replicas["q_full"], full)
+    np.testing.assert_allclose(limit.replicas["q_full_plug_in"], full)
     kinematics = 2.0 * (replicas.max(axis=1)[:, None] - replicas)
-    np.testing.assert_allclose(limit.replicas["q_kinematics"], kinematics)
+    np.testing.assert_allclose(limit.replicas["q_kinematics_plug_in"], kinematics)
     np.testing.assert_allclose(limit.replicas["q_kinematics_corrected"], 2.0 * kinematics)
     np.testing.assert_allclose(limit.q_full_mc_std, full.std(axis=0))
     np.testing.assert_allclose(limit.q_kinematics_mc_std, kinematics.std(axis=0))

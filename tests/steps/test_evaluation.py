@@ -18,14 +18,16 @@ INFORMATION = FisherInformation("sally", np.zeros(2), np.eye(2), 0.1 * np.eye(2)
 VALUES = np.linspace(-3.0, 0.0, 6)
 EXPECTED = KinematicLikelihood(
     n_events=52.5,
-    log_likelihood=VALUES,
+    plug_in=VALUES,
     raw=VALUES + 0.5,
     corrected=VALUES - 0.1,
-    replicas=np.outer([1.0, 1.1], VALUES),
+    replicas_plug_in=np.outer([1.0, 1.1], VALUES),
     replicas_corrected=np.outer([0.9, 1.2], VALUES),
 )
-OBSERVED = KinematicLikelihood(47, VALUES, raw=VALUES, replicas=np.outer([0.8, 1.1], VALUES))
-UNKNOWN = replace(EXPECTED, log_likelihood=np.array([np.nan, *range(5)]))
+OBSERVED = KinematicLikelihood(
+    47, VALUES, raw=VALUES, replicas_plug_in=np.outer([0.8, 1.1], VALUES)
+)
+UNKNOWN = replace(EXPECTED, plug_in=np.array([np.nan, *range(5)]))
 
 
 def evaluation(**changes: Any) -> Evaluation:
@@ -91,7 +93,7 @@ def test_a_missing_file(tmp_path: Path, name: str) -> None:
         Evaluation.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["log_likelihood", "n_events"])
+@pytest.mark.parametrize("name", ["plug_in", "n_events"])
 def test_a_missing_part_of_a_likelihood(tmp_path: Path, name: str) -> None:
     evaluation().save(tmp_path)
     arrays = read_npz(tmp_path / "result.npz")

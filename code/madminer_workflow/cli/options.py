@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import click
 
-__all__ = ["number", "numbers", "whole", "word"]
+__all__ = ["number", "numbers", "whole", "wholes", "word", "words"]
 
 _INPUT = "input"
 
@@ -77,6 +77,34 @@ def word(text: str) -> str | None:
     ('tanh', None)
     """
     return None if text == _INPUT else text
+
+
+def words(text: str) -> list[str]:
+    """Returns words with commas between them.
+
+    Args:
+        text: The value of the option.
+
+    >>> words("dy1, dy2")
+    ['dy1', 'dy2']
+    """
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def wholes(text: str) -> list[int]:
+    """Returns whole numbers with commas between them.
+
+    Args:
+        text: The value of the option.
+
+    Raises:
+        click.BadParameter: One is not a whole number that is not negative.
+
+    >>> wholes("1e3,2")
+    [1000, 2]
+    """
+    numbers = [whole(part) for part in words(text)]
+    return [number for number in numbers if number is not None]
 
 
 def _number(text: str) -> int | float:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from madminer_workflow.configuration.model import Training
 
@@ -235,7 +235,8 @@ class _Optimisation:
         else:
             self.optimizer = torch.optim.Adam(parameters, amsgrad=True, **options)
         self._steps_per_epoch, self._step = steps_per_epoch, 0
-        self._average = AveragedModel(model.network, avg_fn=self._averaged)
+        self._weights = list(model.network.parameters())
+        self._averages = [weight.detach().clone() for weight in self._weights]
 
     @property
     def learning_rate(self) -> float:
@@ -261,24 +262,27 @@ class _Optimisation:
         loss = self.model.loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         largest = self.model.recipe.largest_gradient
-        norm = nn.utils.clip_grad_norm_(self.model.network.parameters(), largest)
+        norm = nn.utils.clip_grad_norm_(self._weights, largest)
         self.optimizer.step()
         self._step += 1
-        if self.model.recipe.averaging:
-            self._average.update_parameters(self.model.network)
+        self._average()
         return loss.detach(), norm
 
     def weights(self) -> dict[str, Tensor]:
         """Returns a copy of the weights, averaged if the recipe says so."""
-        averages = self.model.recipe.averaging > 0.0
-        return copy.deepcopy(
-            (self._average.module if averages else self.model.network).state_dict()
-        )
+        weights = copy.deepcopy(self.model.network.state_dict())
+        if self.model.recipe.averaging:
+            names = (name for name, _ in self.model.network.named_parameters())
+            weights |= {n: a.clone() for n, a in zip(names, self._averages, strict=True)}
+        return weights
 
-    def _averaged(self, average: Tensor, weight: Tensor, number: Tensor | int) -> Tensor:
-        """Returns the running average, which forgets the first weights soon."""
-        decay = min(self.model.recipe.averaging, (1 + float(number)) / (10 + float(number)))
-        return average + (1 - decay) * (weight - average)
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Updates the running averages, which forget the first weights soon."""
+        if self.model.recipe.averaging:
+            decay = min(self.model.recipe.averaging, (1 + self._step) / (10 + self._step))
+            update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+            update(self._averages, self._weights, self._step)
 
 
 def _run_epoch(

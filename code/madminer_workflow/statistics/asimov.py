@@ -59,9 +59,9 @@ class Expectation:
         """
         return KinematicLikelihood(
             n_events=n_events,
-            log_likelihood=log_ratio - n_events * self.log_normalisation,
+            plug_in=log_ratio - n_events * self.log_normalisation,
             raw=log_ratio,
-            replicas=log_ratio - n_events * self.log_normalisation_replicas,
+            replicas_plug_in=log_ratio - n_events * self.log_normalisation_replicas,
         )
 
 
@@ -170,10 +170,10 @@ class AsimovSums:
         corrected = plug_in + n_expected * np.where(np.isfinite(correction), correction, np.nan)
         return KinematicLikelihood(
             n_events=n_expected,
-            log_likelihood=plug_in[0, grid],
+            plug_in=plug_in[0, grid],
             raw=raw[0, grid],
             corrected=corrected[0, grid],
-            replicas=plug_in[1:, grid],
+            replicas_plug_in=plug_in[1:, grid],
             replicas_corrected=corrected[1:, grid],
         )
 

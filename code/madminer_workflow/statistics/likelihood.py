@@ -16,20 +16,28 @@ Floats = NDArray[np.float64]
 class KinematicLikelihood:
     """The log-likelihood of the observables of some data, up to a constant.
 
+    Of expected data the corrected one is the better estimate of what the exact likelihood says.
+    Observed events have no weights to correct with; theirs is the plug-in likelihood.
+
     Attributes:
         n_events: Number of events of the data, the mean number for expected data.
-        log_likelihood: The log-likelihood, normalised if it is one of ratios, (theta,); NaN where
-            it cannot be known.
-        raw: The same before it was normalised; None without ratios, (theta,).
-        corrected: `log_likelihood` with the one-step correction; None without ratios and for
-            observed data, (theta,).
-        replicas: `log_likelihood` for resampled simulation; None without ratios, (replica, theta).
+        plug_in: The likelihood of what was learned, normalised if that is a ratio, (theta,); NaN
+            where it cannot be known.
+        raw: `plug_in` before it was normalised; None without ratios, (theta,).
+        corrected: `plug_in` with the one-step correction; None without ratios and for observed
+            data, (theta,).
+        replicas_plug_in: `plug_in` for resampled simulation; None without ratios, (replica, theta).
         replicas_corrected: `corrected` for the same; None where `corrected` is.
     """
 
     n_events: float
-    log_likelihood: Floats
+    plug_in: Floats
     raw: Floats | None = None
     corrected: Floats | None = None
-    replicas: Floats | None = None
+    replicas_plug_in: Floats | None = None
     replicas_corrected: Floats | None = None
+
+    @property
+    def log_likelihood(self) -> Floats:
+        """The best estimate: the corrected likelihood where there is one, (theta,)."""
+        return self.plug_in if self.corrected is None else self.corrected

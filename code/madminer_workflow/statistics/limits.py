@@ -25,7 +25,7 @@ Source = Literal["mc_std", "std"]
 
 _OPTIONAL = tuple(
     f"q_{which}_{form}"
-    for form in ("raw", "corrected", "mc_std", "std")
+    for form in ("raw", "plug_in", "corrected", "mc_std", "std")
     for which in ("full", "kinematics")
 )
 
@@ -79,10 +79,12 @@ class Limit:
         luminosity_ipb: Integrated luminosity in inverse picobarn.
         q_full: Test statistic with the rate, (theta,).
         q_kinematics: Test statistic without the rate, (theta,).
-        q_full_raw: The same before the ratio was normalised; None for methods without a ratio.
-        q_kinematics_raw: The same before the ratio was normalised; None likewise.
-        q_full_corrected: The same with the one-step correction; None likewise, and for observed
-            data.
+        q_full_raw: The same from the ratio as it was learned; None for methods without a ratio.
+        q_kinematics_raw: The same from the ratio as it was learned; None likewise.
+        q_full_plug_in: The same from the normalised ratio; None likewise.
+        q_kinematics_plug_in: The same from the normalised ratio; None likewise.
+        q_full_corrected: The same with the one-step correction, which `q_full` is then; None
+            likewise, and for observed data, whose `q_full` is `q_full_plug_in`.
         q_kinematics_corrected: The same with the one-step correction; None likewise.
         q_full_mc_std: Monte Carlo error of `q_full`, from the number of simulated events; None
             without ratios.
@@ -103,6 +105,8 @@ class Limit:
     q_kinematics: Floats = field(repr=False)
     q_full_raw: Floats | None = field(default=None, repr=False)
     q_kinematics_raw: Floats | None = field(default=None, repr=False)
+    q_full_plug_in: Floats | None = field(default=None, repr=False)
+    q_kinematics_plug_in: Floats | None = field(default=None, repr=False)
     q_full_corrected: Floats | None = field(default=None, repr=False)
     q_kinematics_corrected: Floats | None = field(default=None, repr=False)
     q_full_mc_std: Floats | None = field(default=None, repr=False)
@@ -244,8 +248,8 @@ def combine(
     for which, term in terms.items():
         resampled = _replicas(term, likelihood)
         found = _statistics(scan, term, likelihood)
-        if "" in resampled:
-            found["_mc_std"] = _spread(resampled[""])
+        if resampled:
+            found["_mc_std"] = _spread(resampled.get("_corrected", resampled["_plug_in"]))
         if len(members) > 1:
             singles = [_statistics(scan, term, member)[""] for member in members]
             found["_std"] = _spread(singles, ddof=1)
@@ -277,6 +281,7 @@ def _statistics(scan: Scan, term: Floats, likelihood: KinematicLikelihood) -> di
     forms = {
         "": likelihood.log_likelihood,
         "_raw": likelihood.raw,
+        "_plug_in": None if likelihood.raw is None else likelihood.plug_in,
         "_corrected": likelihood.corrected,
     }
     return {
@@ -298,7 +303,10 @@ def _replicas(term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats
 
     They are relative to their smallest values on the grid, (replica, theta) each.
     """
-    forms = {"": likelihood.replicas, "_corrected": likelihood.replicas_corrected}
+    forms = {
+        "_plug_in": likelihood.replicas_plug_in,
+        "_corrected": likelihood.replicas_corrected,
+    }
     found = {ending: term - 2.0 * values for ending, values in forms.items() if values is not None}
     return {
         ending: q - q.min(axis=1, keepdims=True, initial=np.inf, where=np.isfinite(q))

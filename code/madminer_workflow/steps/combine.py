@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ from madminer_workflow.steps.evaluate import evaluate, histogram_data, point_eve
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import set_of_member
 from madminer_workflow.storage import read_json
+
+if TYPE_CHECKING:
+    from madminer_workflow.processes.drell_yan.likelihood import ExactLikelihood
 
 __all__ = ["Combination", "DataLimits", "Member", "combine_members", "read_members"]
 
@@ -266,7 +269,7 @@ def _singles(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:
     return [
         KinematicLikelihood(
             n_events=some[0].n_events,
-            log_likelihood=np.mean([one.log_likelihood for one in some], axis=0),
+            plug_in=np.mean([one.log_likelihood for one in some], axis=0),
         )
         for some in sets.values()
     ]
@@ -324,7 +327,7 @@ def _histogram(configuration: Configuration, events: Events, scan: Scan, data: D
 def _exact(events: Events, scan: Scan, data: DataSet) -> Limit | None:
     """Returns the limit from the exact likelihood of the process, where it is known."""
     likelihood = exact_likelihood(events.header.process)
-    if likelihood is None:
+    if likelihood is None or (data.x is not None and not _all_accepted(likelihood, data.x)):
         return None
     thetas = grid.points(scan.axes)
     n_observed = data.n_events
@@ -336,6 +339,19 @@ def _exact(events: Events, scan: Scan, data: DataSet) -> Limit | None:
     predicted = scan.luminosity_ipb * likelihood.cross_sections(thetas)
     truth = replace(scan, n_observed=n_observed, n_predicted=predicted)
     return combine(truth, "exact", KinematicLikelihood(n_observed, log_likelihood))
+
+
+def _all_accepted(likelihood: ExactLikelihood, x: Floats) -> bool:
+    """Tells whether all observed events can be of the process, and the user if they cannot."""
+    n_outside = int(np.count_nonzero(~likelihood.accepted(x)))
+    if n_outside:
+        log.warning(
+            "observed.data: %d of %d events do not pass the cuts of the process, so there is no "
+            "exact limit",
+            n_outside,
+            len(x),
+        )
+    return n_outside == 0
 
 
 def _fisher(

@@ -18,6 +18,8 @@ from madminer_workflow.storage import read_json, staged, write_json
 
 __all__ = ["method_of", "train"]
 
+_N_VALIDATION = 50_000  # events that show the course of a cross-fitted training, which ignores them
+
 
 def method_of(train_folder: Path) -> str:
     """Returns the method that samples were drawn for.
@@ -73,4 +75,4 @@ def _samples(learner: Learner, train_folder: Path, member: int) -> tuple[Samples
     n_folds = learner.training.n_folds
     fold_of = fold_of_events(len(train), n_folds, learner.name, learner.seed)
     own = fold_of == fold_of_member(member, n_folds)
-    return train.take(np.flatnonzero(~own)), train.take(np.flatnonzero(own))
+    return train.take(np.flatnonzero(~own)), train.take(np.flatnonzero(own)[:_N_VALIDATION])

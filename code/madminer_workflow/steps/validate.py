@@ -1,78 +1,53 @@
 """Validation: learned limits against the exact likelihood of the example process.
 
 Limits on finite events scatter even for the exact ratio; its limits on the same events are the
-floor below which no estimator can be expected to come.
+floor below which no estimator can be expected to come by much.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from time import process_time
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from madminer_workflow.configuration import Configuration, load, load_learner
+from madminer_workflow.configuration import load, load_learner
+from madminer_workflow.configuration.model import Configuration
+from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.model import event_blocks
 from madminer_workflow.events import Events, read_events, read_header
 from madminer_workflow.processes import PRESETS, exact_likelihood
 from madminer_workflow.processes.drell_yan.event_file import write_event_file
 from madminer_workflow.processes.drell_yan.generator import generate
-from madminer_workflow.statistics import P_68, P_95, Limit, combine, iou, threshold
-from madminer_workflow.steps.combine import Combination, DataLimits, combine_members, read_members
+from madminer_workflow.statistics import Limit, combine
+from madminer_workflow.statistics.agreement import Agreement, Case, compare
+from madminer_workflow.steps.combine import DataLimits, combine_members, read_members
 from madminer_workflow.steps.data import EXPECTED, data_sets
 from madminer_workflow.steps.evaluate import Part, evaluate_file, expectation
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
-from madminer_workflow.storage import write_json
+from madminer_workflow.storage import read_json, sha256, staged, write_figure, write_json
 
-__all__ = ["Agreement", "table", "validate"]
+__all__ = ["table", "validate"]
 
 Floats = NDArray[np.float64]
 
 _RESOLUTIONS = {1: 201, 2: 41, 3: 13}
-_Q_MAX = 12.0  # where the test statistic matters for limits
+_RECORD = "agreement.json"
+_HEAD = "preset | events | method | q | kinematics IoU95 | IoU68 | rms | full IoU95 | IoU68 | rms"
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How well a limit agrees with the exact one.
-
-    Attributes:
-        preset: The preset.
-        n_events: Number of generated events.
-        seed: Seed of the events and of the training.
-        method: Name of the method; `floor` for the exact ratio on the same events.
-        form: Which q: `raw`, `normalised` or `corrected`.
-        which: With the rate (full) or without (kinematics).
-        iou_68: Overlap of the 68 % regions.
-        iou_95: Overlap of the 95 % regions.
-        rms: Root mean square of the difference of q where the exact one is below 12.
-        training_cpu_seconds: CPU time of the training of all members.
-    """
-
-    preset: str
-    n_events: int
-    seed: int
-    method: str
-    form: str
-    which: str
-    iou_68: float
-    iou_95: float
-    rms: float
-    training_cpu_seconds: float
-
-
 class _ExactRatio:
     """The exact ratio in the form of a model."""
 
-    def __init__(self, events: Events) -> None:
-        """Finds the likelihood of the process of the events."""
-        self._header = events.header
-        self._likelihood = exact_likelihood(events.header.process)
+    events: Events
 
     @property
     def method(self) -> str:
@@ -82,49 +57,44 @@ class _ExactRatio:
     @property
     def theta_ref(self) -> Floats:
         """The reference point, (1, parameter)."""
-        return self._header.theta(self._header.reference)[None]
+        return self.events.header.theta(self.events.header.reference)[None]
 
     def log_ratio_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
         """Yields exact log ratios in blocks of events."""
-        assert self._likelihood is not None
-        x = np.asarray(x)
+        likelihood, x = exact_likelihood(self.events.header.process), np.asarray(x)
+        assert likelihood is not None
         for events in event_blocks(len(x), len(np.asarray(thetas))):
-            yield events, self._likelihood.log_ratio(x[events], thetas, self.theta_ref[0])
+            yield events, likelihood.log_ratio(x[events], thetas, self.theta_ref[0])
 
 
 def validate(
-    preset: str, n_events: int, seed: int, input_file: Path, folder: Path
-) -> tuple[list[Agreement], Combination]:
-    """Generates events, runs the flow on them, and compares its limits with the exact ones.
+    cases: Sequence[Case], input_file: Path, output_dir: Path, jobs: int
+) -> Iterator[list[Agreement]]:
+    """Generates the events of each case, runs the flow, and compares with the exact limits.
+
+    A case that is already in the folder, from the same settings, is not repeated.
 
     Args:
-        preset: The preset.
-        n_events: Number of events.
-        seed: Seed of the events and of the run.
+        cases: What to validate.
         input_file: Settings of the methods.
-        folder: Where to work; samples and events are removed in the end.
+        output_dir: Where the folders of the cases are.
+        jobs: Number of cases at a time.
+
+    Yields:
+        The agreement of all methods in a case, as cases end.
+
+    Raises:
+        InputError: A preset is unknown, or the settings cannot be used.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    write_event_file(generate(PRESETS[preset], n_events, seed), folder / "events.h5")
-    header = read_header(folder / "events.h5")
-    grid = {"resolutions": _RESOLUTIONS[len(header.parameters)]}
-    overrides = {"seed": seed, "asymptotic_limits": grid}
-    configuration, events = load(input_file, header, overrides), read_events(header)
-    seconds = _run(configuration, events, input_file, folder)
-    results = sorted((folder / "results").iterdir())
-    combination = combine_members(configuration, events, read_members(results))
-    data = combination.data[EXPECTED]
-    limits = {**data.limits, "floor": _floor(configuration, events, data)}
-    rows = [
-        Agreement(preset, n_events, seed, name, *row, seconds.get(name, 0.0))
-        for name, limit in limits.items()
-        for row in _compare(limit, data.exact)
-    ]
-    write_json(folder / "agreement.json", rows)
-    for name in ("events.h5", "samples", "models", "results"):
-        path = folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return rows, combination
+    for case in cases:
+        if case.preset not in PRESETS:
+            raise InputError(f"preset: '{case.preset}', allowed: {', '.join(PRESETS)}")
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_agreements, case, input_file, output_dir) for case in cases]
+        try:
+            yield from (future.result() for future in futures)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def table(rows: Sequence[Agreement]) -> str:
@@ -133,30 +103,58 @@ def table(rows: Sequence[Agreement]) -> str:
     Args:
         rows: Agreements of any presets, numbers of events, methods and seeds.
     """
-    head = (
-        "preset | events | method | q | kinematics IoU95 | IoU68 | rms | full IoU95 | IoU68 | rms"
-    )
-    lines = [f"| {head} | CPU s |", "|--" * 11 + "|"]
+    lines = [f"| {_HEAD} | CPU s |", "|--" * 11 + "|"]
     groups: dict[tuple[str, int, str, str], dict[str, list[Agreement]]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.n_events, row.preset)):
         key = (row.preset, row.n_events, row.method, row.form)
         groups.setdefault(key, {}).setdefault(row.which, []).append(row)
     for (preset, n_events, method, form), group in groups.items():
         cells = [cell for which in ("kinematics", "full") for cell in _cells(group[which])]
         cpu = np.median([row.training_cpu_seconds for row in group["full"]])
-        lines.append("| " + " | ".join([preset, f"{n_events:.0e}", method, form, *cells]))
-        lines[-1] += f" | {cpu:.0f} |"
+        title = [preset, f"{n_events:.0e}".replace("e+0", "e"), method, form]
+        lines.append("| " + " | ".join([*title, *cells, f"{cpu:.0f}"]) + " |")
     return "\n".join(lines) + "\n"
 
 
-def _cells(rows: Sequence[Agreement]) -> list[str]:
-    """Returns the medians of one group of rows, and the worst overlap."""
-    iou_95, iou_68, rms = np.array([(row.iou_95, row.iou_68, row.rms) for row in rows]).T
-    worst = f"{np.median(iou_95):.3f} ({iou_95.min():.3f})"
-    return [worst, f"{np.median(iou_68):.3f}", f"{np.median(rms):.2f}"]
+def _agreements(case: Case, input_file: Path, output_dir: Path) -> list[Agreement]:
+    """Returns what the folder of a case holds, or what is found and written now."""
+    folder, settings = output_dir / case.name, sha256(input_file)
+    if (folder / _RECORD).exists():
+        record = read_json(folder / _RECORD)
+        if record["input_file_sha256"] == settings:
+            return [Agreement.from_record(row) for row in record["rows"]]
+    with staged(folder) as work:
+        rows = _run(case, input_file, work)
+        write_json(work / _RECORD, {"input_file_sha256": settings, "rows": rows})
+    return rows
 
 
-def _run(
+def _run(case: Case, input_file: Path, folder: Path) -> list[Agreement]:
+    """Returns the agreement of all methods with the exact limit; only a figure remains."""
+    work = folder / "work"
+    work.mkdir()
+    write_event_file(generate(PRESETS[case.preset], case.n_events, case.seed), work / "events.h5")
+    header = read_header(work / "events.h5")
+    grid = {"resolutions": _RESOLUTIONS[len(header.parameters)]}
+    overrides = {"seed": case.seed, "asymptotic_limits": grid}
+    configuration, events = load(input_file, header, overrides), read_events(header)
+    seconds = _train(configuration, events, input_file, work)
+    members = read_members(sorted((work / "results").iterdir()))
+    data = combine_members(configuration, events, members).data[EXPECTED]
+    shutil.rmtree(work)
+    if len(header.parameters) <= 2:
+        from madminer_workflow.figures import overview
+
+        write_figure(folder, "overview", overview(list(data.limits.values()), data.exact))
+    limits = {**data.limits, "floor": _floor(configuration, events, data)}
+    return [
+        Agreement(case.preset, case.n_events, case.seed, name, *row, seconds.get(name, 0.0))
+        for name, limit in limits.items()
+        for row in compare(limit, data.exact)
+    ]
+
+
+def _train(
     configuration: Configuration, events: Events, input_file: Path, folder: Path
 ) -> Mapping[str, float]:
     """Samples, trains and evaluates; returns the CPU time of the training of each method."""
@@ -164,31 +162,24 @@ def _run(
     seconds: dict[str, float] = {}
     for method in configuration.methods:
         learner = replace(load_learner(input_file, method.name), seed=configuration.seed)
+        samples = folder / "samples" / method.name
         for member in range(method.n_networks):
             start = process_time()
-            _, model = train(
-                learner, folder / "samples" / method.name, member, folder, lambda _: None
-            )
+            _, model = train(learner, samples, member, folder, lambda _: None)
             seconds[method.name] = seconds.get(method.name, 0.0) + process_time() - start
             evaluate_file(configuration, model, events, folder)
     return seconds
 
 
 def _floor(configuration: Configuration, events: Events, data: DataLimits) -> Limit:
-    """Returns the limit from the exact ratio on the events that cross-fitted members use."""
+    """Returns the limit from the exact ratio on all events, as cross-fitted members use them."""
     parts = [Part(_ExactRatio(events), events)]
     expected = expectation(configuration, parts, data_sets(configuration, events)[:1])
     return combine(data.scan, "floor", expected.expected[0])
 
 
-def _compare(limit: Limit, exact: Limit | None) -> Iterator[tuple[str, str, float, float, float]]:
-    """Yields form, kind, overlaps of the regions and difference of q."""
-    assert exact is not None
-    levels = [threshold(p, len(limit.axes)) for p in (P_68, P_95)]
-    for form, suffix in (("raw", "_raw"), ("normalised", ""), ("corrected", "_corrected")):
-        for which in ("kinematics", "full"):
-            q, truth = getattr(limit, f"q_{which}{suffix}"), exact.on_grid(which).ravel()
-            if q is not None:
-                rms = float(np.sqrt(np.mean((q - truth)[truth < _Q_MAX] ** 2)))
-                iou_68, iou_95 = (iou(q, truth, level) for level in levels)
-                yield form, which, iou_68, iou_95, rms
+def _cells(rows: Sequence[Agreement]) -> list[str]:
+    """Returns the medians of one group of rows, and the worst overlap."""
+    iou_95, iou_68, rms = np.array([(row.iou_95, row.iou_68, row.rms) for row in rows]).T
+    worst = f"{np.median(iou_95):.3f} ({iou_95.min():.3f})"
+    return [worst, f"{np.median(iou_68):.3f}", f"{np.median(rms):.2f}"]
