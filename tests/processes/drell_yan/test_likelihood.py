@@ -126,3 +126,28 @@ def test_simulation_agrees_with_the_expected_likelihood(dy2):
     exact = dy2.asimov_q(thetas, [0.0, 0.0], LUMINOSITY).q_kinematics
     pulls = (terms.sum(axis=0) - exact) / np.sqrt((terms**2).sum(axis=0))
     assert np.abs(pulls).max() < 4
+
+
+def test_what_is_generated_is_accepted(dy2):
+    x = generate(PRESETS["dy2"], 2000, 1).x
+    assert dy2.accepted(x).all()
+    assert dy2.accepted(np.round(x, 2)).mean() > 0.99
+    lowest = x[x[:, 0].argmin()] * [0.0, 1, 1, 1, 1, 1, 1]
+    assert not dy2.accepted([lowest]).any()
+
+
+@pytest.mark.parametrize(
+    ("event", "is_accepted"),
+    [
+        ((1000.0, 0.2, 0.3), True),
+        ((998.0, 0.2, 0.3), False),
+        ((1200.0, 0.2, 2.29), True),
+        ((1200.0, 0.2, -2.31), False),
+        ((1200.0, -0.99, 0.0), False),
+        ((1200.0, 1.5, 0.0), False),
+        ((0.0, 0.2, 0.3), False),
+        ((-5.0, 0.2, 0.3), False),
+    ],
+)
+def test_cuts(dy2, event, is_accepted):
+    assert dy2.accepted([event, (1200.0, 0.0, 0.0)]).tolist() == [is_accepted, True]

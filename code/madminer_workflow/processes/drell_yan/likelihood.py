@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from madminer_workflow.processes.drell_yan.detector import angular_kernels
+from madminer_workflow.processes.drell_yan.detector import accepted, angular_kernels
 from madminer_workflow.processes.drell_yan.presets import Preset
 from madminer_workflow.processes.drell_yan.quadrature import acceptance_nodes, smeared_signs
 from madminer_workflow.processes.polynomial import gradients, monomials
@@ -24,6 +24,7 @@ __all__ = ["ExactLikelihood", "ExpectedLikelihood", "FisherInformation", "LogLik
 Floats = NDArray[np.float64]
 
 NEGLIGIBLE: Final = 1e-17  # share of the cross section of a node that is left out
+ROUNDING: Final = 1e-3  # of log m and r in files that do not give all digits
 BLOCK: Final = 1024  # events or nodes at a time, times parameter points: 20 MB for a map
 
 
@@ -89,6 +90,20 @@ class ExactLikelihood:
     """
 
     preset: Preset
+
+    def accepted(self, x: ArrayLike) -> NDArray[np.bool_]:
+        """Tells which events pass the cuts, up to rounding; for others the density is no truth.
+
+        Args:
+            x: Events, (event, observable).
+
+        Returns:
+            Whether each does, (event,).
+        """
+        mass, cosine, y = np.asarray(x, float)[:, :3].T
+        with np.errstate(divide="ignore", invalid="ignore"):  # what is no number passes no cut
+            log_m, r = np.log(mass) + ROUNDING, np.abs(np.arctanh(cosine)) - ROUNDING
+        return accepted(log_m, np.maximum(r, 0.0), y, self.preset.m_min)
 
     def density_components(self, x: ArrayLike) -> Floats:
         """Returns d sigma / (d log m d r d y) as a polynomial of the parameters.
