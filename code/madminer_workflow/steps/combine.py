@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events import Events, out_of_range
 from madminer_workflow.processes import exact_likelihood
 from madminer_workflow.statistics import (
@@ -30,13 +28,12 @@ from madminer_workflow.statistics import (
 from madminer_workflow.steps.data import OBSERVED, DataSet, data_sets
 from madminer_workflow.steps.evaluate import evaluate, histogram_data, point_events
 from madminer_workflow.steps.evaluation import Evaluation
-from madminer_workflow.steps.folds import set_of_member
-from madminer_workflow.storage import read_json
+from madminer_workflow.steps.members import Member, off, spread_of
 
 if TYPE_CHECKING:
     from madminer_workflow.processes.drell_yan.likelihood import ExactLikelihood
 
-__all__ = ["Combination", "DataLimits", "Member", "combine_members", "read_members"]
+__all__ = ["Combination", "DataLimits", "combine_members"]
 
 log = logging.getLogger(__name__)
 
@@ -49,38 +46,6 @@ _SHARED = {
 }
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Member:
-    """One evaluated network.
-
-    Attributes:
-        folder: The folder of its result.
-        evaluation: What it says about expected data.
-        model: The description of the model.
-        history: The course of its training.
-    """
-
-    folder: Path
-    evaluation: Evaluation
-    model: Mapping[str, Any]
-    history: Mapping[str, Any]
-
-    @property
-    def number(self) -> int:
-        """Number of the network."""
-        return int(self.model["member"])
-
-    @property
-    def set(self) -> int:
-        """Number of the set of networks that evaluate all held-out events: its own, or a fold's."""
-        weighted = METHODS[self.evaluation.method].weighted
-        return (
-            set_of_member(self.number, self.model["training"]["n_folds"])
-            if weighted
-            else self.number
-        )
 
 
 @dataclass(frozen=True)
@@ -126,35 +91,6 @@ class Combination:
         return next(iter(self.data.values())).scan.parameters
 
 
-def read_members(folders: Sequence[Path]) -> list[Member]:
-    """Reads the results of members.
-
-    Args:
-        folders: The folders of the results.
-
-    Raises:
-        InputError: A folder holds no result, or two hold that of the same member.
-    """
-    members = [
-        Member(
-            folder=folder,
-            evaluation=Evaluation.load(folder),
-            model=read_json(folder / "model" / "model.json"),
-            history=read_json(folder / "model" / "history.json"),
-        )
-        for folder in folders
-    ]
-    seen: dict[tuple[str, int], Path] = {}
-    for member in members:
-        key = (member.evaluation.method, member.number)
-        if key in seen:
-            raise InputError(
-                f"{member.folder}: member {key[1]} of {key[0]}, which {seen[key]} holds as well"
-            )
-        seen[key] = member.folder
-    return members
-
-
 def combine_members(
     configuration: Configuration, events: Events, members: Sequence[Member]
 ) -> Combination:
@@ -170,6 +106,7 @@ def combine_members(
     """
     _warn_outside(configuration, events)
     by_method = _by_method(configuration, members)
+    _warn_off(by_method)
     configuration = _evaluated(configuration, [m for group in by_method.values() for m in group])
     evaluations = {
         name: _ensemble(configuration, events, group) for name, group in by_method.items()
@@ -231,6 +168,20 @@ def _check_observed(configuration: Configuration, member: Member) -> None:
         )
 
 
+def _warn_off(members: Mapping[str, Sequence[Member]]) -> None:
+    """Names the networks whose training has failed; they are averaged all the same."""
+    for name, group in members.items():
+        for member in off(group):
+            log.warning(
+                "%s: the training of member %d has failed, its validation loss is %.5g and the "
+                "smallest one %.5g",
+                name,
+                member.number,
+                member.validation_loss,
+                min(other.validation_loss for other in group),
+            )
+
+
 def _warn_outside(configuration: Configuration, events: Events) -> None:
     """Tells which observed events are unlike all simulated ones."""
     if configuration.observed is not None:
@@ -249,30 +200,13 @@ def _limits(
     scan = _scan(configuration, events, data)
     limits = {
         name: combine(
-            scan, name, evaluation.likelihoods[data.name], _singles(members[name], data.name)
+            scan, name, evaluation.likelihoods[data.name], spread_of(members[name], data.name)
         )
         for name, evaluation in evaluations.items()
     }
     limits["histogram"] = _histogram(configuration, events, scan, data)
     limits["rate"] = rate_limit(scan)
     return DataLimits(scan, limits, _exact(events, scan, data))
-
-
-def _singles(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:
-    """Returns the likelihoods of the single members; of sets of members if they are cross-fitted.
-
-    The members of a set see different events, so it is the mean of theirs that counts.
-    """
-    sets: dict[int, list[KinematicLikelihood]] = {}
-    for member in members:
-        sets.setdefault(member.set, []).append(member.evaluation.likelihoods[data])
-    return [
-        KinematicLikelihood(
-            n_events=some[0].n_events,
-            plug_in=np.mean([one.log_likelihood for one in some], axis=0),
-        )
-        for some in sets.values()
-    ]
 
 
 def _ensemble(

@@ -10,9 +10,10 @@ import numpy as np
 
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.events import Events
-from madminer_workflow.steps.combine import Combination, DataLimits, combine_members, read_members
+from madminer_workflow.steps.combine import Combination, DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, OBSERVED
 from madminer_workflow.steps.evaluation import Evaluation
+from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.results import results
 from madminer_workflow.storage import staged, write_figure, write_json, write_npz
 from madminer_workflow.storage.provenance import provenance

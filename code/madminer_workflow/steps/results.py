@@ -19,7 +19,8 @@ from madminer_workflow.statistics import (
     region,
     threshold,
 )
-from madminer_workflow.steps.combine import Combination, DataLimits, Member
+from madminer_workflow.steps.combine import Combination, DataLimits
+from madminer_workflow.steps.members import Member, off
 
 __all__ = ["results"]
 
@@ -103,7 +104,8 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
     if name not in combination.members:
         return {}
     members, evaluation = combination.members[name], combination.evaluations[name]
-    first = members[0].model
+    first, failed = members[0].model, {member.number for member in off(members)}
+    weight = 1.0 / len({member.set for member in members})
     settings = {key: value for key, value in first["training"].items() if key != "n_members"}
     return {
         "kind": first["kind"],
@@ -113,16 +115,18 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
         "samples": {"train": first["n_train"], "validation": first["n_validation"]},
         "n_held_out_events": evaluation.n_events,
         "normalisation": {"largest_offset": evaluation.largest_offset},
-        "members": [_member(member, 1.0 / len(members)) for member in members],
+        "members": [
+            _member(member) | {"weight": weight, "off": member.number in failed}
+            for member in members
+        ],
     }
 
 
-def _member(member: Member, weight: float) -> dict[str, Any]:
-    """Returns what differs from member to member, and the weight in the average."""
+def _member(member: Member) -> dict[str, Any]:
+    """Returns what differs from member to member."""
     history: Mapping[str, Any] = member.history
     return {
         "member": member.number,
-        "weight": weight,
         "seed": member.model["seed"],
         "best_epoch": history["best_epoch"],
         "validation_loss": min(history["validation_loss"]),

@@ -27,9 +27,10 @@ from madminer_workflow.processes.drell_yan.event_file import write_event_file
 from madminer_workflow.processes.drell_yan.generator import generate
 from madminer_workflow.statistics import Limit, combine
 from madminer_workflow.statistics.agreement import Agreement, Case, compare
-from madminer_workflow.steps.combine import DataLimits, combine_members, read_members
+from madminer_workflow.steps.combine import DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, data_sets
 from madminer_workflow.steps.evaluate import Part, evaluate_file, expectation
+from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
 from madminer_workflow.storage import read_json, sha256, staged, write_figure, write_json

@@ -1,0 +1,141 @@
+"""The members of ensembles: networks with what they say about the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.statistics import KinematicLikelihood
+from madminer_workflow.steps.evaluation import Evaluation
+from madminer_workflow.steps.folds import fold_of_member, set_of_member
+from madminer_workflow.storage import read_json
+
+__all__ = ["Member", "off", "read_members", "spread_of"]
+
+_LARGEST_EXCESS = 0.3  # of the validation loss, in units of what training after one epoch gains
+
+
+@dataclass(frozen=True)
+class Member:
+    """One evaluated network.
+
+    Attributes:
+        folder: The folder of its result.
+        evaluation: What it says about expected data.
+        model: The description of the model.
+        history: The course of its training.
+    """
+
+    folder: Path
+    evaluation: Evaluation
+    model: Mapping[str, Any]
+    history: Mapping[str, Any]
+
+    @property
+    def number(self) -> int:
+        """Number of the network."""
+        return int(self.model["member"])
+
+    @property
+    def set(self) -> int:
+        """Number of the set of networks that evaluate all held-out events: its own, or a fold's."""
+        if not METHODS[self.evaluation.method].weighted:
+            return self.number
+        return set_of_member(self.number, self.model["training"]["n_folds"])
+
+    @property
+    def validation_loss(self) -> float:
+        """Its validation loss with the weights that it kept."""
+        return float(self.history["best_validation_loss"])
+
+
+def read_members(folders: Sequence[Path]) -> list[Member]:
+    """Reads the results of members.
+
+    Args:
+        folders: The folders of the results.
+
+    Raises:
+        InputError: A folder holds no result, or two hold that of the same member.
+    """
+    members = [
+        Member(
+            folder=folder,
+            evaluation=Evaluation.load(folder),
+            model=read_json(folder / "model" / "model.json"),
+            history=read_json(folder / "model" / "history.json"),
+        )
+        for folder in folders
+    ]
+    seen: dict[tuple[str, int], Path] = {}
+    for member in members:
+        key = (member.evaluation.method, member.number)
+        if key in seen:
+            raise InputError(
+                f"{member.folder}: member {key[1]} of {key[0]}, which {seen[key]} holds as well"
+            )
+        seen[key] = member.folder
+    return members
+
+
+def spread_of(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:
+    """Returns likelihoods that differ as much as those of single members do.
+
+    The members of a cross-fitted set see different events, so it is the mean of theirs that
+    counts. Where there is only one set, the spread of its K members, each with 1/K of the events,
+    is that of their mean times the root of K.
+
+    Args:
+        members: The members of one method.
+        data: Name of the data.
+    """
+    sets: dict[int, list[Member]] = {}
+    for member in members:
+        sets.setdefault(member.set, []).append(member)
+    groups = list(sets.values())
+    if len(groups) == 1 and len(members) > 1:
+        mean = _mean(members, data)
+        shrink = 1.0 / math.sqrt(len(members))
+        singles = [_mean([member], data) for member in members]
+        return [
+            KinematicLikelihood(one.n_events, mean.plug_in + shrink * (one.plug_in - mean.plug_in))
+            for one in singles
+        ]
+    return [_mean(group, data) for group in groups]
+
+
+def off(members: Sequence[Member]) -> Iterator[Member]:
+    """Yields the members whose training has failed, as their validation losses tell.
+
+    Losses are compared among members with the same validation samples: the best of them sets the
+    standard, and what it has gained since its first epoch is the unit.
+
+    Args:
+        members: The members of one method.
+    """
+    weighted = METHODS[members[0].evaluation.method].weighted if members else False
+    for member in members:
+        alike = [other for other in members if not weighted or _fold(other) == _fold(member)]
+        best = min(alike, key=lambda other: other.validation_loss)
+        gain = float(best.history["validation_loss"][0]) - best.validation_loss
+        if member.validation_loss - best.validation_loss > _LARGEST_EXCESS * gain:
+            yield member
+
+
+def _fold(member: Member) -> int:
+    """Returns the fold that a cross-fitted member leaves out."""
+    return fold_of_member(member.number, member.model["training"]["n_folds"])
+
+
+def _mean(members: Sequence[Member], data: str) -> KinematicLikelihood:
+    """Returns the mean log-likelihood of some members."""
+    likelihoods = [member.evaluation.likelihoods[data] for member in members]
+    mean = np.mean([one.log_likelihood for one in likelihoods], axis=0)
+    return KinematicLikelihood(likelihoods[0].n_events, mean)
