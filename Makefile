@@ -17,7 +17,7 @@ VENV = .venv/bin/python
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
-.PHONY: help environment data yadage-run check test ui clean
+.PHONY: help environment data yadage-run coverage check test ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ environment: .venv/.requirements.lock ## Create the virtual environment
 yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run it all (DATA_FILE INPUT_FILE OUTPUT_DIR JOBS)
 	@$(VENV) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
 		--output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"}
+
+coverage: environment ## Try out how often regions contain the truth (as yadage-run)
+	@$(VENV) -m madminer_workflow coverage --data_file "$$DATA_FILE" \
+		--input_file "$$INPUT_FILE" --output_dir "$$OUTPUT_DIR"
 
 data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 	@$(VENV) -m madminer_workflow generate --preset "$$PRESET" --events "$$EVENTS" \

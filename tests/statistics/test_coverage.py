@@ -70,7 +70,7 @@ def test_the_coverage_of_a_gaussian_is_nominal(dimension: int, slope: float) -> 
         for p_value in (P_68, P_95):
             for at_point in q:
                 result = coverage(at_point, p_value, dimension)
-                assert result.nominal == 1.0 - p_value
+                assert result.nominal == pytest.approx(1.0 - p_value)
                 deviation = result.coverage.value - result.nominal
                 assert abs(deviation) < 3.5 * result.nominal_error, (which, p_value)
                 assert result.nominal_error == pytest.approx(result.coverage.error, rel=0.3)

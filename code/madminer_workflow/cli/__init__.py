@@ -28,6 +28,8 @@ COMMANDS = {
     "train": "Train one estimator.",
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",
+    "validate": "Compare learned limits with those of the exact likelihood.",
+    "coverage": "Try out with toys how often the regions contain the truth.",
 }
 
 # MLflow reports every failure of a step as status 1; the file named by this variable keeps the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from madminer_workflow.figures.agreement import agreement
+from madminer_workflow.figures.coverage import CoverageSeries, coverage
 from madminer_workflow.figures.fisher import fisher
 from madminer_workflow.figures.limits import limits, overview, p_values, separate
 from madminer_workflow.figures.observed import observed
@@ -11,9 +12,11 @@ from madminer_workflow.figures.training import LossCurve, training
 
 __all__ = [
     "Comparison",
+    "CoverageSeries",
     "LossCurve",
     "agreement",
     "correlation",
+    "coverage",
     "fisher",
     "limits",
     "observed",

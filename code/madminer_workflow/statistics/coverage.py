@@ -19,7 +19,17 @@ from madminer_workflow.statistics.limits import Which
 from madminer_workflow.statistics.minima import minima
 from madminer_workflow.statistics.teststatistic import rate_term, threshold
 
-__all__ = ["Coverage", "Neyman", "Share", "coverage", "neyman", "q_true", "share"]
+__all__ = [
+    "Coverage",
+    "Neyman",
+    "Share",
+    "coverage",
+    "difference",
+    "neyman",
+    "q_true",
+    "share",
+    "spread",
+]
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +120,7 @@ def coverage(q: Floats, p_value: float, n_parameters: int, *, construct: bool = 
     border = threshold(p_value, n_parameters)
     return Coverage(
         p_value=p_value,
-        nominal=1.0 - p_value,
+        nominal=round(1.0 - p_value, 12),
         nominal_error=float(np.sqrt(p_value * (1.0 - p_value) / len(q))),
         threshold=border,
         coverage=share(q < border),
@@ -157,6 +167,49 @@ def share(inside: ArrayLike) -> Share:
     n, k = np.size(inside), int(np.count_nonzero(inside))
     variance = (k + 1) * (n - k + 1) / ((n + 2) ** 2 * (n + 3))
     return Share(k / n, float(np.sqrt(variance)))
+
+
+def difference(inside: ArrayLike, other: ArrayLike) -> Share:
+    """Returns the difference of two shares of the same toys.
+
+    Only toys on which both disagree count, so its error is smaller than those of the shares.
+
+    Args:
+        inside: Whether each toy has the one property, (toy,).
+        other: Whether each toy has the other property, (toy,).
+
+    Example:
+        >>> difference([True, True, True, False], [True, False, False, False]).value
+        0.5
+    """
+    one, two = np.asarray(inside, bool), np.asarray(other, bool)
+    gained, lost = int((one & ~two).sum()), int((two & ~one).sum())
+    return Share((gained - lost) / len(one), float(np.sqrt(gained + lost + 1)) / len(one))
+
+
+def spread(candidates: Floats, start: ArrayLike, number: int) -> Floats:
+    """Returns points that are far from each other: a start, and then each time the farthest one.
+
+    Args:
+        candidates: Points to choose from, in units in which distances compare, (point, parameter).
+        start: The first point, which need not be a candidate, (parameter,).
+        number: How many candidates to choose.
+
+    Returns:
+        The start and the chosen points, fewer if there are no others, (point, parameter).
+
+    Example:
+        >>> spread(np.array([[0.0], [1.0], [2.0], [3.0]]), [0.0], 2).tolist()
+        [[0.0], [3.0], [1.0]]
+    """
+    chosen = [np.asarray(start, float)]
+    distance = np.full(len(candidates), np.inf)
+    for _ in range(number):
+        distance = np.minimum(distance, np.linalg.norm(candidates - chosen[-1], axis=1))
+        if not distance.max(initial=0.0) > 0.0:
+            break
+        chosen.append(candidates[distance.argmax()])
+    return np.stack(chosen)
 
 
 def _q(values: Floats, axes: Sequence[ArrayLike], point: int) -> Floats:
