@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.estimators.registry import METHODS
-from madminer_workflow.events import Events, Header, read_events, read_header
+from madminer_workflow.events import Events, Header, Observed, read_events, read_header
 from madminer_workflow.processes.drell_yan.likelihood import ExactLikelihood
 from madminer_workflow.sampling import split
 from madminer_workflow.seeds import seed
@@ -166,6 +166,18 @@ def configure(tmp_path: Path) -> Callable[..., Configuration]:
     return make
 
 
+@pytest.fixture
+def observe(tmp_path: Path) -> Callable[[Header, Floats], dict[str, str]]:
+    """A function that writes observed events, columns in another order, and gives their key."""
+
+    def write(header: Header, x: Floats) -> dict[str, str]:
+        names = header.observables[::-1]
+        Observed(tmp_path, names, x[:, ::-1]).save(tmp_path / "observed.npz")
+        return {"data": "observed.npz"}
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def toy(
     make_event_file: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
@@ -240,7 +252,7 @@ def run(make_event_file: Callable[..., Path], tmp_path_factory: pytest.TempPathF
     sample(made.configuration, made.events, folder)
     for method in made.configuration.methods:
         learner = load_learner(input_file, method.name)
-        for member in range(method.training.n_members):
+        for member in range(method.n_networks):
             samples = folder / "samples" / method.name
             _, model = train(learner, samples, member, folder, lambda _: None)
             evaluate_file(made.configuration, model, made.events, folder)

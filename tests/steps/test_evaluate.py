@@ -14,6 +14,7 @@ from madminer_workflow.estimators import Ensemble, load
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import PARTS, Samples
 from madminer_workflow.statistics import grid
+from madminer_workflow.statistics.asimov import N_REPLICAS
 from madminer_workflow.steps.evaluate import evaluate, evaluate_file, point_events
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.storage import sha256
@@ -24,6 +25,11 @@ Make = Callable[..., Any]
 def points(configuration: Configuration) -> np.ndarray:
     limits = configuration.limits
     return grid.points(grid.axes(limits.region, limits.resolutions))
+
+
+def expected(evaluation: Evaluation) -> Any:
+    """The likelihood of the expected data, whose arrays are taken to exist."""
+    return evaluation.likelihoods["expected"]
 
 
 def rows(x: np.ndarray) -> set[bytes]:
@@ -39,15 +45,37 @@ def test_the_likelihood_is_the_mean_log_ratio(
     test = held_out(configuration, events)
     thetas = points(configuration)
     evaluation = evaluate(configuration, oracle(test), events)
-    weights = test.weights_at([configuration.limits.theta_true])[:, 0]
+    weights = test.weights_at(configuration.limits.thetas_true)[:, 0]
     log_ratio = np.log(test.weights_at(thetas) / test.cross_sections(thetas))
     log_ratio -= np.log(weights / weights.sum())[:, None]
-    n_expected = 1000 * events.cross_sections([configuration.limits.theta_true])[0]
-    assert evaluation.n_expected == pytest.approx(n_expected)
+    n_expected = 1000 * events.cross_sections(configuration.limits.thetas_true)[0]
+    assert list(evaluation.likelihoods) == ["expected"]
+    likelihood = expected(evaluation)
+    assert likelihood.n_events == pytest.approx(n_expected)
     assert evaluation.n_events == 500
-    expected = n_expected * np.average(log_ratio, axis=0, weights=weights)
-    assert evaluation.log_likelihood.shape == (4**n_parameters,)
-    np.testing.assert_allclose(evaluation.log_likelihood, expected, rtol=1e-9, atol=1e-9)
+    mean = n_expected * np.average(log_ratio, axis=0, weights=weights)
+    assert likelihood.log_likelihood.shape == (4**n_parameters,)
+    np.testing.assert_allclose(likelihood.log_likelihood, mean, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["alices", "sally", "sallino"])
+def test_each_true_point_has_data_of_its_own(
+    toy: Make, configure: Make, oracle: Make, held_out: Make, method: str
+) -> None:
+    events, true = toy(2), [[0.3, -0.2], [0, 0], [-0.5, 1]]
+    keys = {"methods": [method], "fisher_information": {"bool": False}}
+
+    def evaluated(theta_true: Any) -> Evaluation:
+        limits = {"resolutions": 4, "theta_true": theta_true}
+        configuration = configure(events.header, asymptotic_limits=limits, **keys)
+        return evaluate(configuration, oracle(held_out(configuration, events), method), events)
+
+    together = evaluated(true)
+    assert list(together.likelihoods) == ["expected", "expected_2", "expected_3"]
+    for likelihood, theta in zip(together.likelihoods.values(), true, strict=True):
+        alone = expected(evaluated(theta))
+        assert likelihood.n_events == pytest.approx(1000 * events.cross_sections([theta])[0])
+        np.testing.assert_allclose(likelihood.log_likelihood, alone.log_likelihood, atol=1e-9)
 
 
 def test_the_exact_ratio_gives_the_exact_limit(
@@ -58,11 +86,12 @@ def test_the_exact_ratio_gives_the_exact_limit(
     model = truth(events.header, "alices")
     evaluation = evaluate(configuration, model, events)
     thetas, limits = points(configuration), configuration.limits
-    exact = model.likelihood.asimov_q(thetas, limits.theta_true, limits.luminosity_ipb)
-    q = -2 * evaluation.log_likelihood
+    (theta_true,) = limits.thetas_true
+    exact = model.likelihood.asimov_q(thetas, theta_true, limits.luminosity_ipb)
+    q = -2 * expected(evaluation).plug_in
     # An event with the share s of the weight changes q by -2 N s (log r - r), since E_ref[r] = 1.
     test = held_out(configuration, events)
-    shares = test.weights_at([limits.theta_true])[:, 0]
+    shares = test.weights_at([theta_true])[:, 0]
     shares /= shares.sum()
     log_ratio = model.exact_log_ratio(test.x, thetas)
     change = log_ratio - np.exp(log_ratio)
@@ -71,6 +100,11 @@ def test_the_exact_ratio_gives_the_exact_limit(
     assert np.abs((q - exact.q_kinematics) / np.maximum(error, 1e-9)).max() < 4
     assert np.median(error / exact.q_kinematics) < 0.05
     assert evaluation.largest_offset < 0.02
+    # Log ratios are relative to the true point, at which there is nothing to correct.
+    q = -2 * expected(evaluation).log_likelihood
+    error = 2 * expected(evaluation).replicas_corrected.std(axis=0)
+    assert np.abs((q - exact.q_kinematics) / np.maximum(error, 1e-9)).max() < 4
+    assert np.median(error / exact.q_kinematics) < 0.05
 
 
 def test_normalisation_removes_what_does_not_depend_on_the_event(
@@ -84,11 +118,13 @@ def test_normalisation_removes_what_does_not_depend_on_the_event(
         evaluate(configuration, oracle(test, **changes), events) for changes in ({}, {"bias": bias})
     )
     np.testing.assert_allclose(right.log_normalisation, 0, atol=1e-12)
-    np.testing.assert_allclose(right.log_likelihood, right.log_likelihood_raw, atol=1e-9)
-    np.testing.assert_allclose(wrong.log_likelihood, right.log_likelihood, atol=1e-9)
     np.testing.assert_allclose(wrong.log_normalisation, bias(points(configuration)), atol=1e-12)
-    difference = wrong.log_likelihood_raw - right.log_likelihood_raw
-    np.testing.assert_allclose(difference, right.n_expected * bias(points(configuration)))
+    first, second = expected(right), expected(wrong)
+    np.testing.assert_allclose(first.plug_in, first.raw, atol=1e-9)
+    np.testing.assert_allclose(second.plug_in, first.plug_in, atol=1e-9)
+    np.testing.assert_allclose(second.corrected, first.corrected, atol=1e-9)
+    difference = second.raw - first.raw
+    np.testing.assert_allclose(difference, first.n_events * bias(points(configuration)))
 
 
 def test_the_reference_may_be_a_mixture(
@@ -103,7 +139,7 @@ def test_the_reference_may_be_a_mixture(
         for changes in ({}, {"theta_ref": reference})
     )
     np.testing.assert_allclose(three.log_normalisation, 0, atol=1e-12)
-    shift = three.log_likelihood - one.log_likelihood
+    shift = expected(three).log_likelihood - expected(one).log_likelihood
     np.testing.assert_allclose(shift, shift[0], rtol=1e-9)
     assert abs(shift[0]) > 0.1
 
@@ -119,8 +155,79 @@ def test_the_likelihood_grows_with_the_luminosity(
         test = held_out(configuration, events)
         both.append([evaluate(configuration, oracle(test, name), events) for name in methods])
     for small, large in zip(*both, strict=True):
-        np.testing.assert_allclose(large.log_likelihood, 3 * small.log_likelihood)
-        assert large.n_expected == pytest.approx(3 * small.n_expected)
+        one, three = expected(small), expected(large)
+        np.testing.assert_allclose(three.log_likelihood, 3 * one.log_likelihood)
+        assert three.n_events == pytest.approx(3 * one.n_events)
+
+
+def test_the_observed_likelihood_is_the_sum_of_log_ratios(
+    toy: Make, configure: Make, observe: Make, oracle: Make, held_out: Make
+) -> None:
+    events: Events = toy(2)
+    x = held_out(configure(events.header), events).x[7:40]
+    configuration = configure(events.header, observed=observe(events.header, x))
+    test, thetas = held_out(configuration, events), points(configuration)
+    bias = lambda thetas: 0.05 + 0.1 * thetas[:, 0] * thetas[:, 1]  # noqa: E731
+    model = oracle(test, bias=bias)
+    evaluation = evaluate(configuration, model, events)
+    assert list(evaluation.likelihoods) == ["expected", "observed"]
+    observed = evaluation.likelihoods["observed"]
+    log_ratio = (model.exact_log_ratio(x, thetas) + bias(thetas)).sum(axis=0)
+    assert observed.n_events == 33
+    assert observed.raw is not None
+    assert observed.replicas_plug_in is not None
+    np.testing.assert_allclose(observed.raw, log_ratio, atol=1e-9)
+    np.testing.assert_allclose(observed.log_likelihood, log_ratio - 33 * bias(thetas), atol=1e-9)
+    assert observed.replicas_plug_in.shape == (N_REPLICAS, 25)
+    assert observed.corrected is None
+    alone = evaluate(configure(events.header), oracle(test, bias=bias), events)
+    for name, values in vars(expected(alone)).items():
+        np.testing.assert_array_equal(vars(expected(evaluation))[name], values)
+
+
+def test_observed_events_are_normalised_with_the_held_out_ones(
+    run: Any, configure: Make, observe: Make, held_out: Make
+) -> None:
+    header, x = run.events.header, run.events.x[:20]
+    configuration = configure(header, observed=observe(header, x))
+    model, thetas = load(run.models[0]), points(configuration)
+    test = held_out(configuration, run.events)
+    weights = test.weights_at(model.theta_ref)[:, 0]
+    norm = np.average(np.exp(model.log_ratio(test.x, thetas)), axis=0, weights=weights)
+    total = model.log_ratio(x, thetas).sum(axis=0) - 20 * np.log(norm)
+    observed = evaluate(configuration, model, run.events).likelihoods["observed"]
+    np.testing.assert_allclose(observed.log_likelihood, total, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["sally", "sallino"])
+def test_simulated_events_that_are_observed_fill_histograms_as_expected_ones_do(
+    toy: Make, configure: Make, observe: Make, oracle: Make, held_out: Make, method: str
+) -> None:
+    events: Events = toy(1)
+    configuration = configure(events.header, methods=[method])
+    test = held_out(configuration, events)
+    model = oracle(test, method)
+    times = np.round(test.weights_at([[0.0]])[:, 0] / test.weights.sum() * 1e5).astype(int)
+    x = np.repeat(test.x, times, axis=0)
+    configuration = configure(events.header, methods=[method], observed=observe(events.header, x))
+    likelihoods = evaluate(configuration, model, events).likelihoods
+    observed, mean = likelihoods["observed"], likelihoods["expected"]
+    assert observed.n_events == len(x)
+    observed_q, mean_q = (-2 * (one.log_likelihood / one.n_events) for one in (observed, mean))
+    np.testing.assert_allclose(
+        observed_q - observed_q[0], mean_q - mean_q[0], atol=0.01 * np.ptp(mean_q)
+    )
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_networks_take_no_observed_events(
+    run: Any, configure: Make, observe: Make, number: int
+) -> None:
+    header = run.events.header
+    configuration = configure(header, observed=observe(header, np.empty((0, 2))))
+    observed = evaluate(configuration, load(run.models[number]), run.events).likelihoods["observed"]
+    assert observed.n_events == 0
+    np.testing.assert_array_equal(observed.log_likelihood, np.zeros(25))
 
 
 def test_learned_and_joint_log_ratios_belong_to_the_same_pairs(
@@ -143,7 +250,9 @@ def test_learned_and_joint_scores_belong_to_the_same_events(
     assert evaluation.joint.shape == (100, 3)
     # The mean that is subtracted is that of the held-out events on both sides.
     np.testing.assert_allclose(evaluation.learned, evaluation.joint, rtol=1e-9, atol=1e-12)
-    assert evaluation.log_likelihood_raw is None
+    likelihood = expected(evaluation)
+    assert likelihood.raw is likelihood.corrected is None
+    assert likelihood.replicas_plug_in is likelihood.replicas_corrected is None
     assert evaluation.log_normalisation is None
 
 
@@ -157,11 +266,12 @@ def test_the_exact_score_gives_the_exact_limit_and_information(
     model = truth(events.header, method)
     evaluation = evaluate(configuration, model, events)
     limits, thetas = configuration.limits, points(configuration)
-    exact = model.likelihood.asimov_q(thetas, limits.theta_true, limits.luminosity_ipb)
-    q, expected = -2 * evaluation.log_likelihood, exact.q_kinematics
-    np.testing.assert_allclose(q - q.min(), expected - expected.min(), rtol=0.1, atol=0.2)
+    (theta_true,) = limits.thetas_true
+    exact = model.likelihood.asimov_q(thetas, theta_true, limits.luminosity_ipb).q_kinematics
+    q = -2 * expected(evaluation).log_likelihood
+    np.testing.assert_allclose(q - q.min(), exact - exact.min(), rtol=0.1, atol=0.2)
     information = evaluation.fisher
-    truly = model.likelihood.fisher_information(limits.theta_true, limits.luminosity_ipb)
+    truly = model.likelihood.fisher_information(theta_true, limits.luminosity_ipb)
     assert information is not None
     assert information.name == method
     assert np.abs((information.matrix - truly.full) / information.uncertainty).max() < 4
@@ -230,10 +340,10 @@ def test_an_ensemble_averages_ratios(run: Any, held_out: Make) -> None:
     evaluation = evaluate(run.configuration, Ensemble(models), run.events)
     test = held_out(run.configuration, run.events)
     ratios = [np.exp(model.log_ratio(test.x, points(run.configuration))) for model in models]
-    weights = test.weights_at([run.configuration.limits.theta_true])[:, 0]
+    weights = test.weights_at(run.configuration.limits.thetas_true)[:, 0]
     mean = np.average(np.log(np.mean(ratios, axis=0)), axis=0, weights=weights)
-    expected = evaluation.n_expected * mean
-    np.testing.assert_allclose(evaluation.log_likelihood_raw, expected, rtol=1e-6)
+    likelihood = expected(evaluation)
+    np.testing.assert_allclose(likelihood.raw, likelihood.n_events * mean, rtol=1e-6)
 
 
 def test_a_result_holds_the_model_that_it_is_of(run: Any) -> None:
@@ -245,7 +355,8 @@ def test_a_result_holds_the_model_that_it_is_of(run: Any) -> None:
         assert sha256(model / "weights.pt") == sha256(result / "model" / "weights.pt")
     first = evaluate(run.configuration, load(run.models[0]), run.events)
     read = Evaluation.load(run.results[0])
-    np.testing.assert_array_equal(read.log_likelihood, first.log_likelihood)
+    for name, values in vars(expected(first)).items():
+        np.testing.assert_array_equal(vars(expected(read))[name], values)
     assert read.limits == run.configuration.limits
 
 

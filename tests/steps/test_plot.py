@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from madminer_workflow.configuration import load
 from madminer_workflow.configuration.model import Plotting
 from madminer_workflow.errors import InputError
 from madminer_workflow.statistics import Limit
 from madminer_workflow.steps import plot as module
-from madminer_workflow.steps.combine import Combination, combine_members, read_members
+from madminer_workflow.steps.combine import Combination, combine_members
+from madminer_workflow.steps.evaluate import evaluate_file
+from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.plot import figures, plot, products_folder
-from madminer_workflow.storage import read_json, read_npz, sha256
+from madminer_workflow.steps.report import table
+from madminer_workflow.storage import read_json, read_npz, sha256, write_json
 
 Make = Callable[..., Any]
 
@@ -98,7 +102,7 @@ def test_products(products: tuple[dict[str, Any], Path]) -> None:
 def test_limits_can_be_read_back(
     products: tuple[dict[str, Any], Path], combination: Combination
 ) -> None:
-    for name, expected in combination.limits.items():
+    for name, expected in combination.data["expected"].limits.items():
         arrays = read_npz(products[1] / "limits" / f"{name}.npz")
         assert arrays["theta_grid"].shape == (25, 2)
         for key in ("q_full", "q_kinematics", "p_full", "p_kinematics"):
@@ -111,6 +115,85 @@ def test_limits_can_be_read_back(
         limit = Limit.from_arrays(arrays)
         assert limit.name == name
         np.testing.assert_allclose(limit.theta_grid, expected.theta_grid, atol=1e-15)
+
+
+@pytest.fixture(scope="module")
+def several(run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
+    """The record and the folder for two true points and observed events, with one method."""
+    folder, header = tmp_path_factory.mktemp("several"), run.events.header
+    (folder / "observed.csv").write_text("angle,energy\n" + "0.5,2.5\n" * 80)
+    document = read_json(run.input_file) | {"methods": ["alices"]}
+    document["observed"] = {"data": "observed.csv"}
+    document["asymptotic_limits"] |= {"theta_true": [[0, 0], [0.5, 0.5]]}
+    document["plotting"] = {"all_methods_separate": False, "correlations": False}
+    write_json(folder / "input.json", document)
+    configuration = load(folder / "input.json", header)
+    for model in run.models[:2]:
+        evaluate_file(configuration, model, run.events, folder)
+    results = sorted((folder / "results").iterdir())
+    return plot(configuration, run.events, results, folder, folder / "input.json")
+
+
+def test_further_sets_of_data_have_folders_and_figures_of_their_own(
+    several: tuple[dict[str, Any], Path],
+) -> None:
+    _, folder = several
+    names = ["alices.npz", "histogram.npz", "rate.npz"]
+    limits = folder / "limits"
+    assert sorted(path.name for path in limits.iterdir()) == [
+        names[0],
+        "expected_2",
+        *names[1:2],
+        "observed",
+        names[2],
+    ]
+    for data, true in (("expected_2", [0.5, 0.5]), ("observed", [np.nan] * 2)):
+        assert sorted(path.name for path in (limits / data).iterdir()) == names
+        for path in (limits / data).iterdir():
+            np.testing.assert_array_equal(read_npz(path)["theta_true"], true)
+    drawn = {path.stem for path in (folder / "figures").iterdir()}
+    once = {"limits_full", "limits_kinematics", "p_values_full", "p_values_kinematics", "overview"}
+    each = {f"{name}{end}" for name in once for end in ("", "_expected_2", "_observed")}
+    assert drawn == each | {"training", "fisher", "observed_full", "observed_kinematics"}
+
+
+def test_arrays_of_further_sets_of_data(several: tuple[dict[str, Any], Path]) -> None:
+    expected = {
+        f"q_{which}_{form}"
+        for which in ("full", "kinematics")
+        for form in ("raw", "plug_in", "corrected", "mc_std", "std")
+    }
+    for data in (".", "expected_2", "observed"):
+        arrays = read_npz(several[1] / "limits" / data / "alices.npz")
+        optional = {name for name in arrays if name.count("_") > 1 and name.startswith("q_")}
+        optional |= {name for name in arrays if name.endswith(("_raw", "_std", "_corrected"))}
+        wanted = {n for n in expected if data != "observed" or not n.endswith("corrected")}
+        assert optional == wanted
+        for name in wanted:
+            assert arrays[name].shape == (25,)
+            assert np.isfinite(arrays[name]).all()
+
+
+def test_the_table_has_all_sets_of_data(several: tuple[dict[str, Any], Path]) -> None:
+    shown = table(read_json(several[1] / "results.json"))
+    headings = [line for line in shown.splitlines() if "events" in line]
+    assert [line.partition(",")[0] for line in headings] == [
+        "Expected limits for c_u = 0",
+        "Expected limits for c_u = 0.5",
+        "Observed limits",
+    ]
+    assert headings[2].endswith(" 80 events")
+    assert shown.count("\n  alices") == 3 * 2
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_observed_events_are_among_the_inputs(several: tuple[dict[str, Any], Path]) -> None:
+    record, folder = several
+    path = folder.parent / "observed.csv"
+    assert record["provenance"]["inputs"]["observed"] == {
+        "name": "observed.csv",
+        "sha256": sha256(path),
+    }
 
 
 def test_results_say_where_they_come_from(run: Any, products: tuple[dict[str, Any], Path]) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from madminer_workflow.steps.combine import combine_members, read_members
+from madminer_workflow.steps.combine import combine_members
+from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.report import table
 from madminer_workflow.steps.results import results as results_of
 from madminer_workflow.storage import read_json, write_json
@@ -26,7 +27,12 @@ def region(n_parameters: int, touches_border: bool = False, **changes: Any) -> R
 
 def limit(names: list[str], best: list[float | None], **changes: Any) -> Record:
     regions = {level: region(len(names), **changes) for level in ("68", "95")}
-    kind = {"best_fit": dict(zip(names, best, strict=True)), "regions": regions}
+    at_border = changes.get("touches_border", False)
+    kind = {
+        "best_fit": dict(zip(names, best, strict=True)),
+        "best_fit_at_border": at_border,
+        "regions": regions,
+    }
     return {"full": kind, "kinematics": kind}
 
 
@@ -38,6 +44,7 @@ def results(names: list[str], **limits: Record) -> Record:
         "n_expected": 1903.879,
         "shown": ["full", "kinematics"],
         "limits": limits,
+        "data": {},
     }
 
 
@@ -53,16 +60,49 @@ def test_two_parameters() -> None:
         "Expected limits for c_u = 0, c_d = 0, 300000 /pb, 1903.9 events",
         "",
         "kinematics and rate:",
-        "  method  best fit       68 % area  95 %",
-        "  alices  0.012, 0.000   0.123      0.123",
-        "  rate    -0.500, 0.250  0.123 *    0.123 *",
+        "  method  best fit         68 % area  95 %",
+        "  alices  0.012, 0.000     0.123      0.123",
+        "  rate    -0.500, 0.250 *  0.123 *    0.123 *",
         "",
         "kinematics only:",
         "  method  best fit      68 % area  95 %",
         "  alices  0.012, 0.000  0.123      0.123",
         "",
-        "* reaches the border of the scan and may be larger",
+        "* at the border of the scan: there may be more outside",
     ]
+
+
+def test_each_set_of_data_has_tables_of_its_own() -> None:
+    one = limit(["a"], [0.1], intervals=[[0.0, 0.2]])
+    record = results(["a"], alices=one, rate=one) | {"shown": ["full"]}
+    record["data"] = {
+        "expected_2": {"theta_true": {"a": 0.25}, "n_expected": 12.5, "limits": {"alices": one}},
+        "observed": {"n_observed": 1234567, "limits": {"alices": one, "rate": one}},
+    }
+    head = ["", "kinematics and rate:", "  method  best fit  68 % interval  95 %"]
+    rows = [f"  {name}  0.100     [0, 0.2]       [0, 0.2]" for name in ("alices", "rate  ")]
+    assert table(record).splitlines() == [
+        "Expected limits for a = 0, 300000 /pb, 1903.9 events",
+        *head,
+        *rows,
+        "",
+        "Expected limits for a = 0.25, 300000 /pb, 12.5 events",
+        *head,
+        rows[0],
+        "",
+        "Observed limits, 300000 /pb, 1234567 events",
+        *head,
+        *rows,
+    ]
+
+
+def test_a_best_fit_at_the_border_is_marked() -> None:
+    one = limit(["a", "b"], [0.1, 0.2])
+    one["full"] = one["full"] | {"best_fit_at_border": True}
+    lines = table(results(["a", "b"], alices=one)).splitlines()
+    assert lines[4] == "  alices  0.100, 0.200 *  0.123      0.123"
+    assert lines[8] == "  alices  0.100, 0.200  0.123      0.123"
+    assert lines[-1] == "* at the border of the scan: there may be more outside"
 
 
 def test_one_parameter_has_intervals_one_a_line() -> None:
@@ -76,7 +116,7 @@ def test_one_parameter_has_intervals_one_a_line() -> None:
     )
     assert shown.splitlines()[3:8] == [
         "  method  best fit  68 % interval  95 %",
-        "  alices  0.000     [-0.31, -0.2]  [-0.31, -0.2]",
+        "  alices  0.000 *   [-0.31, -0.2]  [-0.31, -0.2]",
         "                    [-0.1, 0.2]    [-0.1, 0.2]",
         "                    [1.5, 2.25] *  [1.5, 2.25] *",
         "  carl    0.000     -              -",
@@ -113,11 +153,18 @@ def test_at_most_80_columns(n_parameters: int) -> None:
     intervals = [[-0.00123, 0.00456], [-123.0, 1.23e-5]] if n_parameters == 1 else None
     methods = ("histogram", "alices")
     one = limit(names, [-12.345] * n_parameters, touches_border=True, intervals=intervals)
-    shown = table(results(names, **dict.fromkeys(methods, one)))
+    record = results(names, **dict.fromkeys(methods, one))
+    true = dict.fromkeys(names, -1.2345)
+    record["data"] = {
+        "expected_2": {"theta_true": true, "n_expected": 1903879.1, "limits": record["limits"]},
+        "observed": {"n_observed": 1903879, "limits": record["limits"]},
+    }
+    shown = table(record)
     assert max(map(len, shown.splitlines())) <= 80
     words = shown.replace("\n", " ")
-    assert words.count("-12.345") == 2 * 2 * n_parameters
+    assert words.count("-12.345") == 3 * 2 * 2 * n_parameters
     assert all(f"{name} = 0," in words for name in names)
+    assert all(f"{name} = -1.2345," in words for name in names)
 
 
 def test_what_is_computed_and_what_is_read_give_the_same(run: Any, tmp_path: Path) -> None:

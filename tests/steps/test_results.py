@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from madminer_workflow.estimators import load
 from madminer_workflow.statistics import P_95, iou, region, threshold
-from madminer_workflow.steps.combine import Combination, combine_members, read_members
+from madminer_workflow.steps.combine import Combination, combine_members
+from madminer_workflow.steps.evaluate import evaluate
+from madminer_workflow.steps.members import off, read_members
 from madminer_workflow.steps.results import results
 from madminer_workflow.storage import read_json, write_json
 
@@ -34,6 +37,7 @@ def test_what_the_limits_are_for(run: Any, record: dict[str, Any]) -> None:
     assert record["events"] == {"total": 1000, "train": 0.4, "validation": 0.1, "test": 0.5}
     sigma = run.events.weights[:, 0].sum()
     assert record["n_expected"] == pytest.approx(1000 * sigma)
+    assert record["data"] == {}
     assert list(record["cross_sections_pb"]) == ["theta_true", "sm", "b1", "b2", "b3", "b4", "b5"]
     totals = [sigma, *run.events.weights.sum(axis=0)]
     np.testing.assert_allclose(list(record["cross_sections_pb"].values()), totals)
@@ -44,7 +48,8 @@ def test_what_the_limits_are_for(run: Any, record: dict[str, Any]) -> None:
 def test_best_fit_and_regions(
     combination: Combination, record: dict[str, Any], name: str, which: Any
 ) -> None:
-    limit, found = combination.limits[name], record["limits"][name][which]
+    limit = combination.data["expected"].limits[name]
+    found = record["limits"][name][which]
     assert list(found["best_fit"]) == ["c_u", "c_d"]
     minimum = limit.minimum(which)
     np.testing.assert_array_equal(list(found["best_fit"].values()), minimum.theta)
@@ -71,6 +76,10 @@ def test_what_a_method_was_trained_with(run: Any, record: dict[str, Any]) -> Non
         assert record["limits"][name].keys() == {"full", "kinematics"}
     history = read_json(run.results[1] / "model" / "history.json")
     assert [member["member"] for member in alices["members"]] == [0, 1]
+    assert [member["weight"] for member in alices["members"]] == [0.5, 0.5]
+    assert [member["weight"] for member in sally["members"]] == [1.0]
+    failed = {member.number for member in off(read_members(run.results[:2]))}
+    assert {member["member"] for member in alices["members"] if member["off"]} == failed
     second = alices["members"][1]
     assert second["validation_loss"] == history["validation_loss"][second["best_epoch"] - 1]
     assert second["seed"] == 5
@@ -96,15 +105,48 @@ def test_what_is_not_known_is_null(tmp_path: Path, record: dict[str, Any]) -> No
 
 
 def test_the_exact_limit_is_compared(run: Any, combination: Combination) -> None:
-    exact = replace(combination.limits["sally"], name="exact")
-    found = results(replace(combination, exact=exact), run.events)["limits"]
+    data = combination.data["expected"]
+    exact = replace(data.limits["sally"], name="exact")
+    with_exact = {"expected": replace(data, exact=exact)}
+    found = results(replace(combination, data=with_exact), run.events)["limits"]
     assert list(found) == ["alices", "sally", "histogram", "rate", "exact"]
     assert found["sally"]["full"]["iou_95_with_exact"] == 1
     assert found["exact"]["kinematics"]["iou_95_with_exact"] == 1
-    q = combination.limits["histogram"].q_kinematics
+    q = data.limits["histogram"].q_kinematics
     expected = iou(q, exact.q_kinematics, threshold(P_95, 2), exact.axes)
     assert found["histogram"]["kinematics"]["iou_95_with_exact"] == expected
     assert 0 < expected < 1
+
+
+def test_further_sets_of_data(run: Any, configure: Make, observe: Make, tmp_path: Path) -> None:
+    events, header = run.events, run.events.header
+    limits = {"resolutions": 5, "theta_true": [[0, 0], [0.5, -0.5]]}
+    observed = observe(header, events.x[:7])
+    configuration = configure(header, asymptotic_limits=limits, observed=observed)
+    model = load(run.results[2] / "model")
+    sally = replace(
+        read_members(run.results[2:])[0], evaluation=evaluate(configuration, model, events)
+    )
+    combination = combine_members(configuration, events, [sally])
+    record = results(combination, events)
+    assert record["theta_true"] == {"c_u": 0.0, "c_d": 0.0}
+    assert list(record["data"]) == ["expected_2", "observed"]
+    second, seen = record["data"].values()
+    assert second.keys() == {"theta_true", "n_expected", "limits"}
+    assert second["theta_true"] == {"c_u": 0.5, "c_d": -0.5}
+    sigma = events.cross_sections([[0.5, -0.5]])[0]
+    assert second["n_expected"] == pytest.approx(1000 * sigma)
+    assert seen.keys() == {"n_observed", "limits"}
+    assert seen["n_observed"] == 7
+    for name, found in record["data"].items():
+        assert list(found["limits"]) == ["sally", "histogram", "rate"]
+        for limit in found["limits"].values():
+            assert limit.keys() == {"full", "kinematics"}
+        minimum = combination.data[name].limits["sally"].minimum("full")
+        best = found["limits"]["sally"]["full"]["best_fit"]
+        np.testing.assert_array_equal(list(best.values()), minimum.theta)
+    write_json(tmp_path / "results.json", record)
+    assert "NaN" not in (tmp_path / "results.json").read_text()
 
 
 @pytest.mark.parametrize("n_parameters", [1, 3])
