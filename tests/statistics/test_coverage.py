@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from madminer_workflow.statistics import grid
-from madminer_workflow.statistics.coverage import coverage, neyman, q_true, share
+from madminer_workflow.statistics.coverage import (
+    coverage,
+    difference,
+    neyman,
+    q_true,
+    share,
+    spread,
+)
 from madminer_workflow.statistics.interpolation import minimum
 from madminer_workflow.statistics.teststatistic import P_68, P_95, rate_term
 from madminer_workflow.statistics.toys import Toys, ToySums, draw
@@ -143,3 +150,26 @@ def test_errors_of_shares() -> None:
     assert share(inside).error == pytest.approx(np.sqrt(0.95 * 0.05 / 10_000), rel=1e-3)
     assert share([False] * 50).value == 0.0
     assert share([False] * 50).error == share([True] * 50).error > 0.01
+
+
+def test_the_difference_of_shares_of_the_same_toys() -> None:
+    """Toys on which both agree do not count: the scatter is that of the others alone."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(500):
+        one = rng.random(400) < 0.9
+        other = np.where(rng.random(400) < 0.05, rng.random(400) < 0.5, one)
+        found.append(difference(one, other))
+    values = np.array([made.value for made in found])
+    assert values.mean() == pytest.approx(0.05 * (0.9 - 0.5), abs=0.002)
+    assert np.mean([made.error for made in found]) == pytest.approx(values.std(), rel=0.15)
+    assert found[0].error < share(np.arange(400) < 360).error
+
+
+def test_points_that_are_far_from_each_other() -> None:
+    candidates = grid.points([np.linspace(0, 1, 5), np.linspace(0, 1, 5)])
+    points = spread(candidates, [0.1, 0.1], 4)
+    np.testing.assert_array_equal(points[:2], [[0.1, 0.1], [1.0, 1.0]])
+    assert {*map(tuple, points[2:4].tolist())} == {(0.0, 1.0), (1.0, 0.0)}
+    np.testing.assert_array_equal(points[4], [0.5, 0.5])
+    np.testing.assert_array_equal(spread(candidates[:1], [0.0, 0.0], 3), [[0.0, 0.0]])
+    np.testing.assert_array_equal(spread(candidates[:0], [0.0, 0.0], 3), [[0.0, 0.0]])

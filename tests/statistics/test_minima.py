@@ -71,6 +71,17 @@ def test_next_to_a_cliff_the_swing_of_the_spline_is_no_minimum() -> None:
     assert found[1] == pytest.approx(0.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
+def test_functions_of_any_size_and_shape(size: float) -> None:
+    """Also those of a network that has learned nothing, with cliffs and saddles everywhere."""
+    axes, rng = grid.axes(REGION[:2], [21, 21]), np.random.default_rng(3)
+    x, y = grid.points(axes).T
+    rough = rng.normal(size=(50, 441)).cumsum(axis=1)
+    saddles = rng.normal(size=(50, 5)) @ np.stack([x**2, x * y, y**2, x, y])
+    values = size * np.concatenate([rough, saddles])
+    np.testing.assert_allclose(minima(values, axes), one_by_one(values, axes), atol=5e-3)
+
+
 def test_constant_functions() -> None:
     axes = grid.axes(REGION[:2], [4, 4])
     np.testing.assert_array_equal(minima(np.full((3, 16), 7.0), axes), 7.0)

@@ -27,6 +27,7 @@ _STARTS = 5  # local minima of the grid from which the minimum of a function is 
 _ITERATIONS = 30
 _TOLERANCE = 1e-4  # expected gain of a step that is not worth it
 _LONGEST_STEP = 2.0  # in steps of the grid
+_LEAST_DAMPING = 1e-5  # in units of the largest curvature, well above rounding errors
 
 
 def minima(values: ArrayLike, axes: Sequence[ArrayLike]) -> Floats:
@@ -95,7 +96,7 @@ def _descend(tensors: Floats, splines: Sequence[CubicSpline], start: Floats) -> 
     A step that does not lead down is damped (Levenberg, 1944) and tried again.
     """
     last = np.array([spline.x[-1] for spline in splines])
-    theta, damping = start.copy(), np.full(len(start), 1e-3)
+    theta, damping = start.copy(), np.full(len(start), 100.0 * _LEAST_DAMPING)
     here = _derivatives(tensors, splines, theta)
     for _ in range(_ITERATIONS):
         step, gain = _newton_step(here, theta, last, damping)
@@ -106,6 +107,7 @@ def _descend(tensors: Floats, splines: Sequence[CubicSpline], start: Floats) -> 
         there = _derivatives(tensors[moving], splines, trial)
         better = there[:, 0] < here[moving, 0]
         damping[moving] *= np.where(better, 0.1, 10.0)
+        damping = np.maximum(damping, _LEAST_DAMPING)
         here[moving[better]], theta[moving[better]] = there[better], trial[better]
     return here[:, 0]
 

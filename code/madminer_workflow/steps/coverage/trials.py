@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 
 _MOST_EVENTS = 200_000_000  # in all toys together: 1 GB
 _NEGATIVE = 0.01  # share of negative weight that is worth a warning
+_SHIFT = 0.15  # of best fits that is worth one, in standard deviations
 
 
 @dataclass(frozen=True)
@@ -224,13 +225,25 @@ def _check_size(n_toys: int, n_expected: Floats) -> None:
 def _draw(parts: Sequence[Part[Model]], points: _Points, n_toys: int, base: int) -> Toys:
     """Draws toys of held-out events, in the order of the parts."""
     weights = np.concatenate([part.events.weights_at(points.true) for part in parts])
-    negative = -np.minimum(weights, 0.0).sum(axis=0) / np.abs(weights).sum(axis=0)
-    if negative.max() > _NEGATIVE:
-        log.warning(
-            "up to %.2g of the weight of the events is negative, which toys leave out",
-            negative.max(),
-        )
+    _check_weights(weights, points.n_expected)
     return draw(weights, points.n_expected, n_toys, base)
+
+
+def _check_weights(weights: Floats, n_expected: Floats) -> None:
+    """Tells where toys are not like experiments."""
+    negative = float((-np.minimum(weights, 0.0).sum(axis=0) / np.abs(weights).sum(axis=0)).max())
+    if negative > _NEGATIVE:
+        log.warning("toys leave out negative weights, up to %.2g of all", negative)
+    n_effective = weights.sum(axis=0) ** 2 / (weights**2).sum(axis=0)
+    shift = float(np.sqrt(n_expected / n_effective).max())
+    if shift > _SHIFT:
+        log.warning(
+            "toys of %.0f events repeat %.0f effective ones: even of a perfect method the best fits"
+            " are off by %.1g standard deviations on average, and the coverage is with them",
+            n_expected.max(),
+            n_effective.min(),
+            shift,
+        )
 
 
 def _learned(parts: Sequence[Part[Model]], toys: Toys, points: _Points) -> dict[Which, Floats]:
