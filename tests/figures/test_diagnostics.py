@@ -44,7 +44,7 @@ def draw(curves: Curves, **events: object) -> Figure:
         method="alices" if curves.correction is not None else "sally",
         parameters=("c_eu", "c_ed"),
         thetas=contour_points(curves.q, AXES, 4),
-        smallest_effective_samples=1000.0,
+        smallest_effective_samples=2000.0,
         unknown=0.0,
         bias_test=bias_test(curves),
         stability=stability(curves),
