@@ -23,8 +23,9 @@ import pytest
 from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events import read_events, read_header
-from madminer_workflow.steps.combine import combine_members, read_members
+from madminer_workflow.steps.combine import combine_members
 from madminer_workflow.steps.evaluate import evaluate_file
+from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
 from madminer_workflow.storage import read_json, read_npz
@@ -318,11 +319,12 @@ def test_every_method_has_a_finite_limit(name: str, dummy_events: Path, tmp_path
     results = []
     for method in configuration.methods:
         learner = load_learner(tmp_path / "input.yml", method.name)
-        for member in range(method.training.n_members):
+        for member in range(method.n_networks):
             samples = tmp_path / "samples" / method.name
             _, model = train(learner, samples, member, tmp_path, lambda _: None)
             results.append(evaluate_file(configuration, model, events, tmp_path)[1])
-    limits = combine_members(configuration, events, read_members(results)).limits
+    combination = combine_members(configuration, events, read_members(results))
+    limits = combination.data["expected"].limits
     assert list(limits) == [*METHODS, "histogram", "rate"]
     for limit in limits.values():
         assert np.isfinite([limit.q_full, limit.q_kinematics]).all(), limit.name

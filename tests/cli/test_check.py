@@ -30,6 +30,29 @@ def test_good_input_gives_one_line(ended, event_file, tmp_path):
     assert output == "ok: 1000 events, 2 methods, 4 members, 625 grid points\n"
 
 
+def test_networks_of_all_folds_are_counted(ended, event_file, tmp_path):
+    input_file = tmp_path / "input.yml"
+    input_file.write_text(
+        "methods: [alice, quadratic]\nquadratic: {training: {n_folds: 3, n_members: 2}}\n"
+    )
+    _, output, _ = ended(event_file, input_file)
+    assert output == "ok: 1000 events, 2 methods, 7 members, 625 grid points\n"
+
+
+def test_observed_events_are_read(ended, event_file, tmp_path):
+    input_file, observed = tmp_path / "input.yml", tmp_path / "data.csv"
+    input_file.write_text("methods: [alice]\nobserved: {data: data.csv}\n")
+    observed.write_text("angle,energy\n0.5,1\n0.5\n")
+    status, _, error = ended(event_file, input_file)
+    assert status == 2
+    assert error == (
+        f"error: {input_file}: observed.data: {observed}: line 3 has 1 values, expected 2 as in "
+        "the header\n"
+    )
+    observed.write_text("angle,energy\n0.5,1\n")
+    assert ended(event_file, input_file)[0] == 0
+
+
 def test_doubts_are_warnings(ended, dummy_events, caplog):
     status, output, _ = ended(dummy_events, TESTS / "data" / "older_input.yml")
     assert status == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import h5py
+import numpy as np
 import pytest
 import yaml
 
@@ -10,6 +11,7 @@ from madminer_workflow.cli import main
 from madminer_workflow.configuration import load
 from madminer_workflow.configuration.model import Sampling
 from madminer_workflow.events import read_header
+from madminer_workflow.storage import read_npz
 
 
 @pytest.fixture
@@ -54,6 +56,30 @@ def test_publishes_one_file_a_step(configure, event_file):
         json.loads((folder / "settings" / "sally_1.training.json").read_text())["step"]
         == "training"
     )
+
+
+@pytest.mark.parametrize("rows", ["0.5,rain,1\n-0.5,sun,2\n", ""])
+def test_observed_events_go_with_the_settings(configure, event_file, tmp_path, rows):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "observed.csv").write_text("angle,weather,energy\n" + rows)
+    text = "methods: [alice]\nluminosity: 1\nobserved: {data: data/observed.csv}\n"
+    status, folder = configure(event_file, text)
+    assert status == 0
+    (tmp_path / "data" / "observed.csv").unlink()
+    copied = read_npz(folder / "settings" / "observed.npz")
+    assert copied["observables"].tolist() == ["energy", "angle"]
+    assert copied["x"].tolist() == ([[1.0, 0.5], [2.0, -0.5]] if rows else [])
+    published = yaml.safe_load((folder / "publish.yml").read_text())
+    header = read_header(event_file)
+    for name in (published["plotting"], published["members"][0]["evaluation"]):
+        observed = load(name, header).observed
+        np.testing.assert_array_equal(observed.x, copied["x"])
+    assert load(published["sampling"], header).observed is None
+
+
+def test_without_observed_events_there_is_no_file_of_them(configure, event_file):
+    _, folder = configure(event_file, "methods: [alice]")
+    assert not (folder / "settings" / "observed.npz").exists()
 
 
 def test_paths_are_absolute(event_file, tmp_path, monkeypatch):
@@ -105,6 +131,22 @@ BAD = {
     "length of theta": (
         "{methods: [alice], asymptotic_limits: {theta_true: [0]}}",
         "asymptotic_limits.theta_true: [0], expected 2 coordinate(s)",
+    ),
+    "length of one theta of several": (
+        "{methods: [alice], asymptotic_limits: {theta_true: [[0, 0], [0, 0, 0]]}}",
+        "asymptotic_limits.theta_true[1]: [0, 0, 0], expected 2 coordinate(s)",
+    ),
+    "theta twice": (
+        "{methods: [alice], asymptotic_limits: {theta_true: [[0, 0], [0, 0]]}}",
+        "asymptotic_limits.theta_true[1]: [0.0, 0.0] is given twice, expected once",
+    ),
+    "no observed events": (
+        "{methods: [alice], observed: {data: /nowhere/data.npz}}",
+        "observed.data: /nowhere/data.npz: no such file, expected an npz file",
+    ),
+    "format of observed events": (
+        "{methods: [alice], observed: {data: data.txt}}",
+        "observed.data: ",
     ),
     "min above max": (
         "{methods: [alice], asymptotic_limits: {region: {c_u: {min: 1, max: 0}}}}",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -67,9 +67,9 @@ def test_the_result_and_its_folder(trained: Trained, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     folder = tmp_path / "results" / "alice_0"
     first, last = result.stdout.splitlines()
-    assert first.startswith("alice: 200 held-out events for ")
+    assert first == "alice: 200 held-out events"
     assert last == str(folder)
-    assert read_npz(folder / "result.npz")["log_likelihood"].shape == (9,)
+    assert read_npz(folder / "result.npz")["expected.plug_in"].shape == (9,)
     assert read_json(folder / "result.json")["limits"]["luminosity_ipb"] == 1000
 
 
@@ -78,7 +78,8 @@ def test_the_luminosity_can_be_overridden(trained: Trained, tmp_path: Path) -> N
     for name, value in (("same", "input"), ("other", "3e3")):
         result = trained.evaluate(tmp_path / name, "--luminosity", value)
         assert result.exit_code == 0, result.output
-        expected.append(read_json(tmp_path / name / "results/alice_0/result.json")["n_expected"])
+        arrays = read_npz(tmp_path / name / "results/alice_0/result.npz")
+        expected.append(arrays["expected.n_events"])
     assert expected[1] == pytest.approx(3 * expected[0])
     folder = tmp_path / "other" / "results" / "alice_0"
     plotted = trained.plot(tmp_path / "other", str(folder))
@@ -111,6 +112,23 @@ def test_plotting_prints_the_table_and_the_folder(
     size = results["limits"]["alice"]["full"]["regions"]["95"]["size"]
     assert metrics["alice_full_95_size"] == size
     assert len(metrics) == 3 * 2 * 2
+
+
+def test_observed_events_have_a_table_of_their_own(trained: Trained, tmp_path: Path) -> None:
+    (tmp_path / "my events.csv").write_text("energy,angle\n1,0.5\n99,-0.5\n")
+    observed = {"observed": {"data": "my events.csv"}}
+    (tmp_path / "input.json").write_text(json.dumps(DOCUMENT | observed))
+    other = replace(trained, input_file=tmp_path / "input.json")
+    folder = Path(other.evaluate(tmp_path).stdout.splitlines()[-1])
+    result = other.plot(tmp_path, str(folder))
+    assert result.exit_code == 0, result.output
+    assert "\nObserved limits, 1000 /pb, 2 events\n" in result.stdout
+    results = read_json(tmp_path / "plotting" / "results.json")
+    assert list(results["data"]["observed"]["limits"]) == ["alice", "histogram", "rate"]
+    refused = trained.plot(tmp_path / "out", str(folder))
+    assert refused.exit_code == 2
+    assert "observed.data: evaluated for 2 events, expected none" in refused.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_results_there_are_the_baselines(trained: Trained, tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ def test_defaults_follow_the_event_file(headers, n_parameters):
 
 def test_default_input_file_states_the_defaults_and_fits_every_event_file(headers, dummy_events):
     for header in (*headers.values(), read_header(dummy_events)):
-        assert load(DEFAULT, header) == configured({"methods": ["alices", "sally"]}, header)
+        methods = ["quadratic", "alices", "sally"]
+        assert load(DEFAULT, header) == configured({"methods": methods}, header)
 
 
 def test_older_input_file_is_accepted_unchanged(dummy_events):

@@ -27,6 +27,7 @@ DEFAULTS = Training(
     alpha=1.0,
     early_stopping=0,
     n_members=1,
+    n_folds=2,
 )
 
 

@@ -95,9 +95,9 @@ def test_one_cycle_keeps_the_last_epoch_and_does_not_choose(settings: Training) 
 def test_the_weights_are_the_running_average_of_those_of_all_steps(settings: Training) -> None:
     settings = replace(settings, epochs=6, batch_size=100)  # one step an epoch
     model, steps = Line(recipe=replace(ONE_CYCLE, averaging=0.3)), []
+    average = model.network.weight.item()
     run(model, settings, lambda _: steps.append(model.network.weight.item()))
-    average = steps[0]
-    for number, weight in enumerate(steps[1:], start=1):
+    for number, weight in enumerate(steps, start=1):
         decay = min(0.3, (1 + number) / (10 + number))
         average = decay * average + (1 - decay) * weight
     assert len(set(steps)) == 6

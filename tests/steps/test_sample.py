@@ -33,7 +33,9 @@ RANDOM = Thetas("random_morphing_points", number=7, priors=(Prior("flat", -1, 1)
 
 def _method(name: str, theta_0: Thetas, theta_1: Thetas = SM) -> Method:
     sampling = Sampling(theta_0, theta_1, 60, 30, 20, minimum_effective_samples=0)
-    return Method(name, "parameterized", sampling, Training((5,), "tanh", 1, 10, 0.1, 0.1, 1, 0, 1))
+    return Method(
+        name, "parameterized", sampling, Training((5,), "tanh", 1, 10, 0.1, 0.1, 1, 0, 1, 2)
+    )
 
 
 @pytest.fixture
@@ -42,7 +44,8 @@ def configuration() -> Configuration:
         seed=5,
         splits=Splits(0.6, 0.1, 0.3),
         methods=(_method("alices", RANDOM), _method("sally", SM)),
-        limits=Limits(((-1, 1), (-1, 1)), (3, 3), (0, 0), 1.0, (True,)),
+        limits=Limits(((-1, 1), (-1, 1)), (3, 3), ((0, 0),), 1.0, (True,)),
+        observed=None,
         histogram=Histogram(("energy",), 5),
         fisher=Fisher(False, "energy", 5, None, (0, 0)),
         plotting=Plotting(True, None, False, False, (), False),
