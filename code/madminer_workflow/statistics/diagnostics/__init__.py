@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from madminer_workflow.statistics.diagnostics.accuracy import Accuracy, accuracy
 from madminer_workflow.statistics.diagnostics.binned import BinnedTests
-from madminer_workflow.statistics.diagnostics.curves import (
+from madminer_workflow.statistics.diagnostics.changes import (
     BiasTest,
-    Curves,
     Normalisation,
     Stability,
     bias_test,
-    contour_points,
-    effective_samples,
     normalisation,
     smallest_effective_samples,
     stability,
+)
+from madminer_workflow.statistics.diagnostics.curves import (
+    Curves,
+    contour_points,
+    effective_samples,
 )
 from madminer_workflow.statistics.diagnostics.ratios import (
     Calibration,

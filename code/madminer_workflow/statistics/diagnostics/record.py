@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from madminer_workflow.statistics.diagnostics.accuracy import Accuracy
-from madminer_workflow.statistics.diagnostics.curves import BiasTest, Normalisation, Stability
+from madminer_workflow.statistics.diagnostics.changes import BiasTest, Normalisation, Stability
 from madminer_workflow.statistics.diagnostics.ratios import Calibration, Closure
 from madminer_workflow.statistics.diagnostics.scores import ScoreCalibration, ScoreClosure
 
