@@ -243,6 +243,15 @@ def test_replicas_follow_what_they_are_replicas_of() -> None:
         assert (np.abs(replicas.mean(axis=0) - result[name]) < 4.0 * error).all()
 
 
+def test_each_half_of_the_events_gives_the_likelihood_that_it_gives_alone() -> None:
+    events = gaussian_events(1000)
+    halves = arrays(expectation(events).expected[0])["halves"]
+    for first, half in zip((1, 0), halves, strict=True):
+        log_ratio, weights, ref = (array[first::2] for array in events)
+        alone = expectation((log_ratio, weights, ref)).expected[0].corrected
+        np.testing.assert_allclose(half, alone, atol=1e-9)
+
+
 def test_replicas_depend_on_their_seed_alone() -> None:
     def replicas(seed: int) -> np.ndarray:
         return arrays(expectation(gaussian_events(50), seed=seed).expected[0])["replicas_plug_in"]

@@ -163,7 +163,7 @@ def test_corrected_limits_and_their_errors_survive_their_file(tmp_path: Any) -> 
     wanted = {
         f"q_{which}_{form}"
         for which in ("full", "kinematics")
-        for form in ("raw", "corrected", "mc_std", "std")
+        for form in ("raw", "plug_in", "corrected", "mc_std", "std")
     }
     assert again.arrays().keys() == limit.arrays().keys() > wanted
     for name, array in limit.arrays().items():
@@ -180,8 +180,32 @@ def test_each_replica_is_relative_to_its_smallest_value() -> None:
     kinematics = 2.0 * (replicas.max(axis=1)[:, None] - replicas)
     np.testing.assert_allclose(limit.replicas["q_kinematics_plug_in"], kinematics)
     np.testing.assert_allclose(limit.replicas["q_kinematics_corrected"], 2.0 * kinematics)
-    np.testing.assert_allclose(limit.q_full_mc_std, full.std(axis=0))
-    np.testing.assert_allclose(limit.q_kinematics_mc_std, kinematics.std(axis=0))
+    np.testing.assert_allclose(limit.q_kinematics_mc_std, 2.0 * kinematics.std(axis=0))
+    plug_in = combine(scan, "alices", likelihood(np.zeros(54), replicas_plug_in=replicas))
+    np.testing.assert_allclose(plug_in.q_full_mc_std, full.std(axis=0))
+    np.testing.assert_allclose(plug_in.q_kinematics_mc_std, kinematics.std(axis=0))
+
+
+def test_halves_of_the_events_are_relative_to_their_smallest_values() -> None:
+    scan, halves = make_scan(), np.random.default_rng(1).normal(size=(2, 54))
+    limit = combine(scan, "sally", likelihood(np.zeros(54), halves=halves))
+    q = scan.rate_term - 2.0 * halves
+    np.testing.assert_allclose(limit.replicas["q_full_halves"], q - q.min(axis=1, keepdims=True))
+    assert limit.q_full_mc_std is None
+
+
+def test_q_is_the_corrected_one_where_there_is_one() -> None:
+    limit = combine(make_scan(), "alices", everything())
+    np.testing.assert_array_equal(limit.q_full, limit.q_full_corrected)
+    np.testing.assert_array_equal(limit.q_kinematics, limit.q_kinematics_corrected)
+    assert limit.q_full_plug_in is not None
+    observed = replace(everything(), corrected=None, replicas_corrected=None)
+    limit = combine(make_scan(), "alices", observed)
+    np.testing.assert_array_equal(limit.q_full, limit.q_full_plug_in)
+    assert limit.q_full_corrected is None
+    score = combine(make_scan(), "sally", likelihood(observed.plug_in))
+    np.testing.assert_array_equal(score.q_full, limit.q_full)
+    assert score.q_full_plug_in is score.q_full_raw is None
 
 
 def test_members_spread_relative_to_their_own_best_fits() -> None:
@@ -224,9 +248,10 @@ def test_what_is_known_nowhere_stays_unknown() -> None:
     half = replace(everything(), corrected=np.full(54, np.nan))
     half = replace(half, replicas_corrected=np.full((4, 54), np.nan))
     limit = combine(make_scan(), "alices", half, [nowhere, everything()])
-    for unknown in (limit.q_full_corrected, limit.q_full_std, limit.replicas["q_full_corrected"]):
-        assert np.isnan(unknown).all()
-    assert np.isfinite([limit.q_full, limit.q_full_mc_std]).all()
+    unknown = (limit.q_full, limit.q_full_corrected, limit.q_full_mc_std, limit.q_full_std)
+    for q in (*unknown, limit.replicas["q_full_corrected"]):
+        assert np.isnan(q).all()
+    assert np.isfinite([limit.q_full_plug_in, limit.q_full_raw]).all()
 
 
 def test_uncertainties_add_in_quadrature_as_far_as_they_are_known() -> None:
