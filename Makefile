@@ -7,17 +7,19 @@ JOBS =
 PRESET = dy2
 EVENTS = 500000
 SEED = 1
+PRESETS = dy2,dy2b,dy1,dy3
+SEEDS = 1,2,3,4,5
 PORT = 5000
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS PRESET EVENTS SEED PORT
+export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS PRESET EVENTS SEED PRESETS SEEDS PORT
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
-.PHONY: help environment data yadage-run coverage check test ui clean
+.PHONY: help environment data yadage-run coverage validate check test ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +40,11 @@ data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 
 $(DEFAULT_DATA): | environment
 	@$(VENV) -m madminer_workflow generate --output $@
+
+validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_FILE OUTPUT_DIR JOBS)
+	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow validate --presets "$$PRESETS" \
+		--events "$$EVENTS" --seeds "$$SEEDS" --input_file "$$INPUT_FILE" \
+		--output_dir "$$OUTPUT_DIR/validation" --jobs "$${JOBS:-$$(nproc)}"
 
 check: .venv/.requirements-dev.lock ## Check format, style, types and shell scripts
 	$(VENV) -m black --check $(SOURCES)

@@ -24,23 +24,13 @@ def validate(
     input_file: Path, output_dir: Path, presets: str, events: str, seeds: str, jobs: int
 ) -> None:
     """Compare learned limits with those of the exact likelihood."""
-    from madminer_workflow.figures import agreement
-    from madminer_workflow.statistics.agreement import Agreement, Case
     from madminer_workflow.steps import validate as step
-    from madminer_workflow.storage import write_figure, write_json, write_text
 
-    cases = [
-        Case(preset, n_events, seed)
-        for n_events in wholes(events)
-        for seed in wholes(seeds)
-        for preset in words(presets)
-    ]
-    rows: list[Agreement] = []
+    cases = step.cases(words(presets), wholes(events), wholes(seeds))
+    rows = []
     for number, found in enumerate(step.validate(cases, input_file, output_dir, jobs), start=1):
         rows += found
         click.echo(f"{number} of {len(cases)} done | {cases[number - 1].name}")
-    write_json(output_dir / "validation.json", rows)
-    write_text(output_dir / "validation.md", step.table(rows))
-    write_figure(output_dir, "validation", agreement(rows))
+    step.write(rows, output_dir)
     click.echo(step.table(rows))
     click.echo(output_dir)

@@ -100,6 +100,8 @@ class Ensemble(Model):
 
     def _log_mean(self, log_ratios: Sequence[Floats]) -> Floats:
         """Returns the log of the weighted mean of ratios."""
+        if len(log_ratios) == 1:
+            return log_ratios[0]
         largest = np.maximum.reduce(log_ratios)
         total = np.zeros_like(largest)
         for weight, log_ratio in zip(self.weights, log_ratios, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from madminer_workflow.figures.agreement import agreement
 from madminer_workflow.figures.coverage import CoverageSeries, coverage
+from madminer_workflow.figures.diagnostics import diagnostics
 from madminer_workflow.figures.fisher import fisher
 from madminer_workflow.figures.limits import limits, overview, p_values, separate
 from madminer_workflow.figures.observed import observed
@@ -17,6 +18,7 @@ __all__ = [
     "agreement",
     "correlation",
     "coverage",
+    "diagnostics",
     "fisher",
     "limits",
     "observed",

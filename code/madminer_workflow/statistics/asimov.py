@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 N_REPLICAS = 64
 """Resampled sets of events, as many as there are groups; their spread is known to a tenth."""
 
+_HALVES, _DRAWN = slice(1, 3), slice(3, None)  # sets of groups, after that of all
+
 _LARGEST_LOG = 700.0  # of a ratio that is still a finite number
 _LARGEST_LOSS = 0.01  # share of the events without a ratio above which a point has no likelihood
 
@@ -136,7 +138,8 @@ class AsimovSums:
             raise ValueError("the events have no weight at the true parameter point")
         shares = np.full(N_REPLICAS, 1.0 / N_REPLICAS)
         drawn = np.random.default_rng(seed).multinomial(N_REPLICAS, shares, N_REPLICAS)
-        times = np.vstack([np.ones(N_REPLICAS), drawn])
+        even = np.arange(N_REPLICAS) % 2
+        times = np.vstack([np.ones(N_REPLICAS), even, 1 - even, drawn])
         with np.errstate(divide="ignore", invalid="ignore"):
             log_norm = np.log((times @ self._ratio) / (times @ self._weight_ref))
             weight = self._weight_true[0].sum(axis=0)
@@ -150,7 +153,7 @@ class AsimovSums:
                 self._likelihood(number, n, times, log_norm) for number, n in enumerate(n_expected)
             ),
             log_normalisation=log_norm[0, grid],
-            log_normalisation_replicas=log_norm[1:, grid],
+            log_normalisation_replicas=log_norm[_DRAWN, grid],
             n_lost=self._n_lost[grid].copy(),
             lost=lost[grid],
         )
@@ -173,8 +176,9 @@ class AsimovSums:
             plug_in=plug_in[0, grid],
             raw=raw[0, grid],
             corrected=corrected[0, grid],
-            replicas_plug_in=plug_in[1:, grid],
-            replicas_corrected=corrected[1:, grid],
+            replicas_plug_in=plug_in[_DRAWN, grid],
+            replicas_corrected=corrected[_DRAWN, grid],
+            halves=corrected[_HALVES, grid],
         )
 
 

@@ -28,6 +28,8 @@ class KinematicLikelihood:
             data, (theta,).
         replicas_plug_in: `plug_in` for resampled simulation; None without ratios, (replica, theta).
         replicas_corrected: `corrected` for the same; None where `corrected` is.
+        halves: The best estimate from either half of the simulated events; None if unknown,
+            (half, theta).
     """
 
     n_events: float
@@ -36,6 +38,7 @@ class KinematicLikelihood:
     corrected: Floats | None = None
     replicas_plug_in: Floats | None = None
     replicas_corrected: Floats | None = None
+    halves: Floats | None = None
 
     @property
     def log_likelihood(self) -> Floats:

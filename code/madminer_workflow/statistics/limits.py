@@ -92,8 +92,8 @@ class Limit:
         q_full_std: Standard deviation of `q_full` between the members of an ensemble; None if there
             is one member only.
         q_kinematics_std: Standard deviation of `q_kinematics` between members; None likewise.
-        replicas: Test statistics of resampled simulation by the names of their fields, relative to
-            the smallest value on the grid; not saved, (replica, theta) each.
+        replicas: Test statistics of resampled simulation by the names of their fields, and of its
+            halves, relative to the smallest value on the grid; not saved, (replica, theta) each.
     """
 
     name: str
@@ -248,7 +248,7 @@ def combine(
     for which, term in terms.items():
         resampled = _replicas(term, likelihood)
         found = _statistics(scan, term, likelihood)
-        if resampled:
+        if "_plug_in" in resampled:
             found["_mc_std"] = _spread(resampled.get("_corrected", resampled["_plug_in"]))
         if len(members) > 1:
             singles = [_statistics(scan, term, member)[""] for member in members]
@@ -299,13 +299,14 @@ def _relative(q: Floats, scan: Scan) -> Floats:
 
 
 def _replicas(term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats]:
-    """Returns the test statistics of resampled events by the endings of their names.
+    """Returns the test statistics of resampled events and of halves by the endings of their names.
 
     They are relative to their smallest values on the grid, (replica, theta) each.
     """
     forms = {
         "_plug_in": likelihood.replicas_plug_in,
         "_corrected": likelihood.replicas_corrected,
+        "_halves": likelihood.halves,
     }
     found = {ending: term - 2.0 * values for ending, values in forms.items() if values is not None}
     return {

@@ -40,6 +40,7 @@ __all__ = [
     "held_out",
     "histogram_data",
     "point_events",
+    "reference_weights",
 ]
 
 Floats = NDArray[np.float64]
@@ -199,7 +200,7 @@ def expectation(
     thetas = np.vstack([_grid(configuration.limits), *(one.theta_true for one in expected)])
     sums = AsimovSums(len(thetas), len(expected))
     for part in parts:
-        morphing, weights_ref = part.events.header.weights(thetas).T, _reference_weights(part)
+        morphing, weights_ref = part.events.header.weights(thetas).T, reference_weights(part)
         for some, log_ratio in part.model.log_ratio_blocks(part.events.x, thetas):
             sums.add(log_ratio, part.events.weights[some] @ morphing, weights_ref[some])
     replica_seed = seed(configuration.seed, "replicas", parts[0].model.method)
@@ -240,19 +241,36 @@ def _from_score(
     """Returns likelihoods from histograms of the estimated score."""
     events, theta_ref = parts[0].events, model.theta_ref[0]
     scores = model.score(events.x)
-    log_likelihood = _score_likelihood(configuration, model, events, scores)
     some = slice(_n_pairs(configuration, model))
     return {
-        "likelihoods": {
-            one.name: KinematicLikelihood(
-                one.n_events, log_likelihood(histogram_data(one, scores, events, model.score))
-            )
-            for one in data
-        },
+        "likelihoods": _score_likelihoods(configuration, model, events, scores, data),
         "log_normalisation": None,
         "joint": events.scores_at(theta_ref)[some],
         "learned": scores[some],
         "fisher": _score_information(configuration, model, events, scores),
+    }
+
+
+def _score_likelihoods(
+    configuration: Configuration,
+    model: Model,
+    events: Events,
+    scores: Floats,
+    data: Sequence[DataSet],
+) -> dict[str, KinematicLikelihood]:
+    """Returns the likelihood of each set of data, from all events and from either half of them."""
+    parts = [np.arange(len(events)), *(np.arange(first, len(events), 2) for first in (0, 1))]
+    log_likelihoods: dict[str, list[Floats]] = {one.name: [] for one in data}
+    for rows in parts:
+        some, values = events.take(rows), scores[rows]
+        log_likelihood = _score_likelihood(configuration, model, some, values)
+        for one in data:
+            filled = histogram_data(one, values, some, model.score)
+            log_likelihoods[one.name].append(log_likelihood(filled))
+    return {
+        one.name: KinematicLikelihood(one.n_events, whole, halves=np.stack(halves))
+        for one in data
+        for whole, *halves in [log_likelihoods[one.name]]
     }
 
 
@@ -300,8 +318,12 @@ def _score_information(
     return fisher.score(model.method, at_theta, scores)
 
 
-def _reference_weights(part: Part[Ratios]) -> Floats:
-    """Returns the weights of the events under the reference density of the model, (event,)."""
+def reference_weights(part: Part[Ratios]) -> Floats:
+    """Returns the weights of events under the reference density of their model, (event,).
+
+    Args:
+        part: The events and the model; all weights add up to one.
+    """
     weights = part.events.weights_at(part.model.theta_ref)
     return np.asarray((weights / weights.sum(axis=0)).mean(axis=1))
 
@@ -316,7 +338,7 @@ def _compare_ratios(configuration: Configuration, part: Part[Model]) -> tuple[Fl
     weights = np.einsum("eb,eb->e", events.weights[:n_pairs], header.weights(thetas))
     with np.errstate(divide="ignore", invalid="ignore"):
         densities = weights / events.cross_sections(thetas)
-        joint = np.log(densities / _reference_weights(part)[:n_pairs])
+        joint = np.log(densities / reference_weights(part)[:n_pairs])
     learned = model.log_ratio_at(events.x[:n_pairs], thetas)
     finite = np.isfinite(joint)
     return joint[finite], learned[finite]

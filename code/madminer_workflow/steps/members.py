@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import fold_of_member, set_of_member
 from madminer_workflow.storage import read_json
 
-__all__ = ["Member", "off", "read_members", "spread_of"]
+if TYPE_CHECKING:
+    from madminer_workflow.estimators import Model
+
+__all__ = ["Member", "model_of", "off", "read_members", "spread_of"]
 
 _LARGEST_EXCESS = 0.3  # of the validation loss, in units of what training after one epoch gains
 
@@ -83,6 +86,26 @@ def read_members(folders: Sequence[Path]) -> list[Member]:
             )
         seen[key] = member.folder
     return members
+
+
+def model_of(members: Sequence[Member]) -> Model:
+    """Returns the network of one member, or the average of several.
+
+    Args:
+        members: The members of one method.
+
+    Raises:
+        InputError: A model cannot be read, or they do not fit together.
+    """
+    from madminer_workflow.estimators import Ensemble, load
+
+    models = [load(member.folder / "model") for member in members]
+    if len(models) == 1:
+        return models[0]
+    try:
+        return Ensemble(models)
+    except ValueError as error:
+        raise InputError(f"{members[0].folder}: {error}") from error
 
 
 def spread_of(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.events import Events
 from madminer_workflow.steps.combine import Combination, DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, OBSERVED
+from madminer_workflow.steps.diagnose import Diagnosis, diagnose
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.results import results
@@ -65,7 +66,8 @@ def plot(
         InputError: The results cannot be read or do not belong together.
     """
     combination = combine_members(configuration, events, read_members(result_files))
-    record = results(combination, events)
+    diagnoses = diagnose(combination, events)
+    record = results(combination, events, diagnoses)
     inputs = {"data_file": events.header.path, "input_file": input_file}
     if configuration.observed is not None:
         inputs["observed"] = configuration.observed.path
@@ -78,19 +80,22 @@ def plot(
             for name, limit in limits.all().items():
                 write_npz(subfolder / f"{name}.npz", **limit.arrays())
     with staged(target / "figures") as folder:
-        for name, figure in figures(combination, _units(events)):
+        for name, figure in figures(combination, diagnoses, _units(events)):
             write_figure(folder, name, figure)
     write_json(target / "results.json", record)
     return record, target
 
 
 def figures(
-    combination: Combination, units: dict[str, str] | None = None
+    combination: Combination,
+    diagnoses: Mapping[str, Diagnosis],
+    units: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, Figure]]:
     """Yields the figures that the configuration asks for, with their names.
 
     Args:
         combination: The limits of all methods and what belongs to them.
+        diagnoses: How far each method can be trusted.
         units: Units of the parameters by name.
     """
     from madminer_workflow import figures as draw
@@ -101,6 +106,9 @@ def figures(
             yield figure_name + suffix, figure
     if OBSERVED in combination.data:
         yield from _observed_figures(combination, units)
+    for name, one in diagnoses.items():
+        figure = draw.diagnostics(one.diagnostics, one.verdict, one.curves)
+        yield f"diagnostics_{name}", figure
     if combination.members:
         yield "training", draw.training(_losses(combination))
     comparisons = _comparisons(combination)

@@ -12,6 +12,7 @@ __all__ = ["table"]
 
 _WIDTH = 80
 _CELL_WIDTH = 32  # of the longest cell, that of the best fit
+_REASON_WIDTH = 55  # of that of a verdict
 _STAR = " *"
 
 
@@ -26,13 +27,23 @@ def table(results: Mapping[str, Any]) -> str:
         lines += ["", *_heading(data, results["luminosity_ipb"]), *_tables(data, results)]
     if any(_STAR in line for line in lines):
         lines += ["", "* at the border of the scan: there may be more outside"]
-    return "\n".join(lines[1:])
+    return "\n".join([*lines[1:], *_verdicts(results["limits"])])
+
+
+def _verdicts(limits: Mapping[str, Any]) -> list[str]:
+    """Returns a line for each method that was diagnosed, whether to trust it and why."""
+    verdicts = {name: limit["verdict"] for name, limit in limits.items() if "verdict" in limit}
+    rows = [
+        [[name], [verdict["level"]], textwrap.wrap(verdict["reason"], _REASON_WIDTH)]
+        for name, verdict in verdicts.items()
+    ]
+    return ["", "can they be trusted:", *_aligned(rows)] if rows else []
 
 
 def _heading(data: Mapping[str, Any], luminosity_ipb: float) -> list[str]:
     """Returns what the limits are for."""
     if "n_observed" in data:
-        what, n_events = "Observed limits", f"{data['n_observed']:g}"
+        what, n_events = "Observed limits", f"{data['n_observed']:.0f}"
     else:
         theta = ", ".join(f"{name} = {value:g}" for name, value in data["theta_true"].items())
         what, n_events = f"Expected limits for {theta}", f"{data['n_expected']:.5g}"

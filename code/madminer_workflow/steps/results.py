@@ -20,6 +20,7 @@ from madminer_workflow.statistics import (
     threshold,
 )
 from madminer_workflow.steps.combine import Combination, DataLimits
+from madminer_workflow.steps.diagnose import Diagnosis
 from madminer_workflow.steps.members import Member, off
 
 __all__ = ["results"]
@@ -27,12 +28,15 @@ __all__ = ["results"]
 _LEVELS = {"68": P_68, "95": P_95}
 
 
-def results(combination: Combination, events: Events) -> dict[str, Any]:
+def results(
+    combination: Combination, events: Events, diagnoses: Mapping[str, Diagnosis]
+) -> dict[str, Any]:
     """Returns the record of all results.
 
     Args:
         combination: The limits of all methods and what belongs to them.
         events: All events of the file.
+        diagnoses: How far each method can be trusted.
     """
     configuration, header = combination.configuration, events.header
     first, *others = combination.data
@@ -50,7 +54,8 @@ def results(combination: Combination, events: Events) -> dict[str, Any]:
             **dict(zip(header.benchmark_names, _benchmarks(events), strict=True)),
         },
         "limits": {
-            name: limit | _method(combination, name) for name, limit in _limits(headline).items()
+            name: limit | _method(combination, name) | _diagnosis(diagnoses.get(name))
+            for name, limit in _limits(headline).items()
         },
         "data": {
             name: _data(combination.data[name], names) | {"limits": _limits(combination.data[name])}
@@ -120,6 +125,15 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
             for member in members
         ],
     }
+
+
+def _diagnosis(diagnosis: Diagnosis | None) -> dict[str, Any]:
+    """Returns the diagnostics of a method and what follows from them; nothing for a baseline."""
+    if diagnosis is None:
+        return {}
+    found = asdict(diagnosis.diagnostics)
+    del found["method"], found["parameters"]
+    return {"verdict": asdict(diagnosis.verdict), "diagnostics": found}
 
 
 def _member(member: Member) -> dict[str, Any]:

@@ -6,6 +6,7 @@ floor below which no estimator can be expected to come by much.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -33,9 +34,16 @@ from madminer_workflow.steps.evaluate import Part, evaluate_file, expectation
 from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
-from madminer_workflow.storage import read_json, sha256, staged, write_figure, write_json
+from madminer_workflow.storage import (
+    read_json,
+    sha256,
+    staged,
+    write_figure,
+    write_json,
+    write_text,
+)
 
-__all__ = ["table", "validate"]
+__all__ = ["cases", "table", "validate", "write"]
 
 Floats = NDArray[np.float64]
 
@@ -68,6 +76,19 @@ class _ExactRatio:
             yield events, likelihood.log_ratio(x[events], thetas, self.theta_ref[0])
 
 
+def cases(
+    presets: Sequence[str], n_events: Sequence[int], seeds: Sequence[int]
+) -> tuple[Case, ...]:
+    """Returns the cases of all presets, numbers of events and seeds, one seed after another.
+
+    Args:
+        presets: Names of presets.
+        n_events: Numbers of events.
+        seeds: Seeds of event files.
+    """
+    return tuple(itertools.starmap(Case, itertools.product(presets, n_events, seeds)))
+
+
 def validate(
     cases: Sequence[Case], input_file: Path, output_dir: Path, jobs: int
 ) -> Iterator[list[Agreement]]:
@@ -96,6 +117,20 @@ def validate(
             yield from (future.result() for future in futures)
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def write(rows: Sequence[Agreement], output_dir: Path) -> None:
+    """Writes validation.json, the table validation.md and a figure.
+
+    Args:
+        rows: Agreements of any presets, numbers of events, methods and seeds.
+        output_dir: The folder to write into.
+    """
+    from madminer_workflow.figures import agreement
+
+    write_json(output_dir / "validation.json", rows)
+    write_text(output_dir / "validation.md", table(rows))
+    write_figure(output_dir, "validation", agreement(rows))
 
 
 def table(rows: Sequence[Agreement]) -> str:

@@ -207,6 +207,7 @@ def write_figure(folder: str | Path, name: str, figure: Figure) -> list[Path]:
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         with atomic_path(path) as temporary:
             figure.savefig(temporary, dpi=150, metadata=metadata)
+        figure.set_layout_engine("none")  # it is laid out now, which costs as much as drawing
     return paths
 
 
