@@ -96,6 +96,29 @@ def test_each_set_of_data_has_tables_of_its_own() -> None:
     ]
 
 
+def test_verdicts_come_last() -> None:
+    one = limit(["a", "b"], [0.1, 0.2], touches_border=True)
+    verdicts = [
+        {
+            "level": "distrust",
+            "reason": "bias test: q is off by 7.77 +- 0.55 (limit 0.30) and so on",
+        },
+        {"level": "trust", "reason": "nothing is wrong"},
+    ]
+    names = ("quadratic", "sally")
+    limits = {name: one | {"verdict": v} for name, v in zip(names, verdicts, strict=True)}
+    lines = table(results(["a", "b"], **limits, rate=one)).splitlines()
+    assert lines[-6:] == [
+        "* at the border of the scan: there may be more outside",
+        "",
+        "can they be trusted:",
+        "  quadratic  distrust  bias test: q is off by 7.77 +- 0.55 (limit 0.30) and so",
+        "                       on",
+        "  sally      trust     nothing is wrong",
+    ]
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_best_fit_at_the_border_is_marked() -> None:
     one = limit(["a", "b"], [0.1, 0.2])
     one["full"] = one["full"] | {"best_fit_at_border": True}
@@ -169,7 +192,7 @@ def test_at_most_80_columns(n_parameters: int) -> None:
 
 def test_what_is_computed_and_what_is_read_give_the_same(run: Any, tmp_path: Path) -> None:
     combination = combine_members(run.configuration, run.events, read_members(run.results[2:]))
-    record = results_of(combination, run.events)
+    record = results_of(combination, run.events, {})
     write_json(tmp_path / "results.json", record)
     assert table(record) == table(read_json(tmp_path / "results.json"))
     assert "\n  sally      " in table(record)

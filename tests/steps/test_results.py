@@ -11,6 +11,7 @@ import pytest
 from madminer_workflow.estimators import load
 from madminer_workflow.statistics import P_95, iou, region, threshold
 from madminer_workflow.steps.combine import Combination, combine_members
+from madminer_workflow.steps.diagnose import diagnose
 from madminer_workflow.steps.evaluate import evaluate
 from madminer_workflow.steps.members import off, read_members
 from madminer_workflow.steps.results import results
@@ -26,7 +27,7 @@ def combination(run: Any) -> Combination:
 
 @pytest.fixture(scope="module")
 def record(run: Any, combination: Combination) -> dict[str, Any]:
-    return results(combination, run.events)
+    return results(combination, run.events, diagnose(combination, run.events))
 
 
 def test_what_the_limits_are_for(run: Any, record: dict[str, Any]) -> None:
@@ -108,7 +109,7 @@ def test_the_exact_limit_is_compared(run: Any, combination: Combination) -> None
     data = combination.data["expected"]
     exact = replace(data.limits["sally"], name="exact")
     with_exact = {"expected": replace(data, exact=exact)}
-    found = results(replace(combination, data=with_exact), run.events)["limits"]
+    found = results(replace(combination, data=with_exact), run.events, {})["limits"]
     assert list(found) == ["alices", "sally", "histogram", "rate", "exact"]
     assert found["sally"]["full"]["iou_95_with_exact"] == 1
     assert found["exact"]["kinematics"]["iou_95_with_exact"] == 1
@@ -128,7 +129,7 @@ def test_further_sets_of_data(run: Any, configure: Make, observe: Make, tmp_path
         read_members(run.results[2:])[0], evaluation=evaluate(configuration, model, events)
     )
     combination = combine_members(configuration, events, [sally])
-    record = results(combination, events)
+    record = results(combination, events, {})
     assert record["theta_true"] == {"c_u": 0.0, "c_d": 0.0}
     assert list(record["data"]) == ["expected_2", "observed"]
     second, seen = record["data"].values()
@@ -154,7 +155,7 @@ def test_other_numbers_of_parameters(toy: Make, configure: Make, n_parameters: i
     events = toy(n_parameters)
     keys = {"resolutions": 5, "theta_true": [0.1] * n_parameters}
     configuration = configure(events.header, asymptotic_limits=keys)
-    record = results(combine_members(configuration, events, []), events)
+    record = results(combine_members(configuration, events, []), events, {})
     rate = record["limits"]["rate"]["full"]
     names = ("c_u", "c_d", "c_e")[:n_parameters]
     assert tuple(rate["best_fit"]) == record["parameters"] == names
