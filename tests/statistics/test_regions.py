@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from madminer_workflow.statistics import grid
-from madminer_workflow.statistics.regions import iou, region, size, touches_border
+from madminer_workflow.statistics.regions import iou, region, size, size_error, touches_border
 from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
 
 Floats = NDArray[np.float64]
@@ -110,3 +110,11 @@ def test_overlap_is_symmetric_and_between_zero_and_one(seed: int) -> None:
         overlap = iou(a, b, 2.0, options)
         assert 0.0 <= overlap <= 1.0
         assert overlap == pytest.approx(iou(b, a, 2.0, options))
+
+
+def test_the_error_of_the_size_is_the_spread_over_replicas() -> None:
+    axes = (np.linspace(-4.0, 4.0, 41),) * 2
+    squares = (grid.points(axes) ** 2).sum(axis=1)
+    scales = np.array([0.9, 1.0, 1.2])
+    areas = np.pi * 6.0 / scales
+    assert size_error(np.outer(scales, squares), axes, 6.0) == pytest.approx(areas.std(), rel=0.01)

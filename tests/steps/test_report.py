@@ -19,6 +19,7 @@ def region(n_parameters: int, touches_border: bool = False, **changes: Any) -> R
     box = [[-0.1, 0.2]] * n_parameters
     return {
         "size": 0.12345,
+        "size_mc_error": None,
         "box": box,
         "intervals": intervals,
         "touches_border": touches_border,
@@ -196,3 +197,13 @@ def test_what_is_computed_and_what_is_read_give_the_same(run: Any, tmp_path: Pat
     write_json(tmp_path / "results.json", record)
     assert table(record) == table(read_json(tmp_path / "results.json"))
     assert "\n  sally      " in table(record)
+
+
+@pytest.mark.parametrize(
+    ("size", "error", "shown"),
+    [(4.4812, 0.034, "4.48 +- 0.03"), (10.96, 0.21, "11.0 +- 0.2"), (812.3, 14.0, "812 +- 14")],
+)
+def test_a_size_has_as_many_digits_as_its_error(size: float, error: float, shown: str) -> None:
+    names = ["a", "b"]
+    one = limit(names, [0.0, 0.0], size=size, size_mc_error=error)
+    assert f"  {shown}" in table(results(names, quadratic=one))

@@ -10,7 +10,7 @@ from madminer_workflow.statistics.asimov import AsimovSums, Expectation
 from madminer_workflow.statistics.fisher import FisherInformation
 from madminer_workflow.statistics.likelihood import KinematicLikelihood
 from madminer_workflow.statistics.limits import Limit, Scan, combine, rate_limit
-from madminer_workflow.statistics.regions import Region, iou, region
+from madminer_workflow.statistics.regions import Region, iou, region, size_error
 from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "iou",
     "rate_limit",
     "region",
+    "size_error",
     "threshold",
 ]

@@ -163,6 +163,15 @@ class Limit:
         """
         return self.minimum_full if which == "full" else self.minimum_kinematics
 
+    def best_replicas(self, which: Which) -> Floats | None:
+        """Returns the replicas of the test statistic, (replica, theta); None if there are none.
+
+        Args:
+            which: With the rate (full) or without.
+        """
+        plug_in = self.replicas.get(f"q_{which}_plug_in")
+        return self.replicas.get(f"q_{which}_corrected", plug_in)
+
     def on_grid(self, which: Which) -> Floats:
         """Returns the test statistic with one axis a parameter.
 

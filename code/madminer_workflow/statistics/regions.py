@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from madminer_workflow.statistics import grid, teststatistic
 from madminer_workflow.statistics.interpolation import refine
 
-__all__ = ["Region", "bounding_box", "intervals", "iou", "region", "size", "touches_border"]
+__all__ = ["Region", "bounding_box", "intervals", "iou", "region", "size", "size_error", "touches_border"]
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
 
 _CELLS = 400_000  # cells into which a region is divided
+_CELLS_OF_REPLICA = 40_000  # cells of the whole scan, where differences are all that counts
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,23 @@ def size(q: ArrayLike, axes: Sequence[ArrayLike], threshold: float) -> float:
     """
     edges, covered = _measure(q, axes, threshold)
     return float(covered.mean() * np.prod([edge[-1] - edge[0] for edge in edges]))
+
+
+def size_error(replicas: ArrayLike, axes: Sequence[ArrayLike], threshold: float) -> float:
+    """Returns the Monte Carlo error of the size of a region.
+
+    Args:
+        replicas: Test statistics of resampled events, each relative to its minimum,
+            (replica, theta).
+        axes: The grid values of each parameter.
+        threshold: Value of the test statistic at the border.
+    """
+    edges = [
+        _fine_edges(axis[0], axis[-1], len(axes), _CELLS_OF_REPLICA)
+        for axis in (np.asarray(axis, float) for axis in axes)
+    ]
+    shares = [_coverage(q, axes, edges, threshold).mean() for q in np.asarray(replicas)]
+    return float(np.std(shares) * np.prod([edge[-1] - edge[0] for edge in edges]))
 
 
 def intervals(q: ArrayLike, axis: ArrayLike, threshold: float) -> tuple[Interval, ...]:
@@ -192,9 +210,9 @@ def _measure(
     return edges, covered
 
 
-def _fine_edges(low: float, high: float, n_parameters: int) -> Floats:
+def _fine_edges(low: float, high: float, n_parameters: int, n_cells: int = _CELLS) -> Floats:
     """Returns the edges of the small cells along one parameter."""
-    return np.linspace(low, high, min(2000, round(_CELLS ** (1.0 / n_parameters))) + 1)
+    return np.linspace(low, high, min(2000, round(n_cells ** (1.0 / n_parameters))) + 1)
 
 
 def _coverage(

@@ -92,8 +92,16 @@ def _size(region: Mapping[str, Any]) -> list[str]:
     if region["intervals"] is not None:
         lines = [f"[{low:.3g}, {high:.3g}]" for low, high in region["intervals"]] or ["-"]
     else:
-        lines = [f"{region['size']:.3g}"]
+        lines = [_with_error(region["size"], region["size_mc_error"])]
     return [*lines[:-1], lines[-1] + (_STAR if region["touches_border"] else "")]
+
+
+def _with_error(size: float, error: float | None) -> str:
+    """Returns a size with its Monte Carlo error, both to the first digit of the error."""
+    if not error or not math.isfinite(error):
+        return f"{size:.3g}"
+    decimals = max(0, -math.floor(math.log10(error)))
+    return f"{size:.{decimals}f} +- {error:.{decimals}f}"
 
 
 def _aligned(rows: Sequence[Sequence[Sequence[str]]]) -> list[str]:

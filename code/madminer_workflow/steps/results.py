@@ -17,8 +17,10 @@ from madminer_workflow.statistics import (
     Limit,
     iou,
     region,
+    size_error,
     threshold,
 )
+from madminer_workflow.statistics.limits import Which
 from madminer_workflow.steps.combine import Combination, DataLimits
 from madminer_workflow.steps.diagnose import Diagnosis
 from madminer_workflow.steps.members import Member, off
@@ -91,17 +93,27 @@ def _benchmarks(events: Events) -> list[float]:
 def _limit(limit: Limit, exact: Limit | None) -> dict[str, Any]:
     """Returns best fit and regions, with the rate and without."""
     record: dict[str, Any] = {}
-    for which in ("full", "kinematics"):
+    whiches: tuple[Which, Which] = ("full", "kinematics")
+    for which in whiches:
         q, minimum = limit.on_grid(which), limit.minimum(which)
         record[which] = {
             "best_fit": _named(limit.parameters, minimum.theta),
             "best_fit_at_border": minimum.at_border,
-            "regions": {level: asdict(region(q, limit.axes, p)) for level, p in _LEVELS.items()},
+            "regions": {level: _region(limit, which, p) for level, p in _LEVELS.items()},
         }
         if exact is not None:
             level, truth = threshold(P_95, len(limit.axes)), exact.on_grid(which)
             record[which]["iou_95_with_exact"] = iou(q, truth, level, limit.axes)
     return record
+
+
+def _region(limit: Limit, which: Which, p_value: float) -> dict[str, Any]:
+    """Returns the region of a p-value, and the Monte Carlo error of its size if it is known."""
+    found = region(limit.on_grid(which), limit.axes, p_value)
+    error, replicas = None, limit.best_replicas(which)
+    if replicas is not None:
+        error = size_error(replicas, limit.axes, found.threshold)
+    return {**asdict(found), "size_mc_error": error}
 
 
 def _method(combination: Combination, name: str) -> dict[str, Any]:
