@@ -19,7 +19,7 @@ import yaml
 from madminer_workflow.cli import cli
 from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.estimators import registry
-from madminer_workflow.events import read_events, read_header
+from madminer_workflow.events import Observed, read_events, read_header
 from madminer_workflow.processes import PRESETS
 from madminer_workflow.storage import read_json, read_npz
 
@@ -248,20 +248,28 @@ def products(example: Path) -> Path:
         "methods: [alices, sally]\n"
         "samples: {train: 200, validation: 100, test: 100, minimum_effective: 0}\n"
         "training: {hidden_layers: [4], epochs: 1, batch_size: 100}\n"
-        "asymptotic_limits: {resolutions: 5}\n"
+        "alices: {training: {n_members: 2}}\n"
+        "asymptotic_limits: {resolutions: 5, theta_true: [[0, 0], [0.5, 0.5]]}\n"
+        "observed: {data: observed.npz}\n"
     )
     events = read_events(read_header(example))
+    observed = folder / "observed.npz"
+    Observed(observed, events.header.observables, events.x[:20]).save(observed)
     configuration = load(document, events.header)
     results = []
     sample(configuration, events, folder)
     for method in configuration.methods:
         learner = load_learner(document, method.name)
-        _, model = train(learner, folder / "samples" / method.name, 0, folder, lambda _: None)
-        results.append(evaluate_file(configuration, model, events, folder)[1])
+        samples = folder / "samples" / method.name
+        for member in range(method.n_networks):
+            _, model = train(learner, samples, member, folder, lambda _: None)
+            results.append(evaluate_file(configuration, model, events, folder)[1])
     return plot(configuration, events, results, folder, document)[1]
 
 
+NAMES = ("alices", "sally", "histogram", "rate")
 VARIABLE = {
+    "data": "data",
     "theta_true": "parameter",
     "best_fit": "parameter",
     "limits": "name",
@@ -287,7 +295,7 @@ def paths(record: Any, path: str = "") -> Iterator[str]:
 
 def _general(path: str, key: str) -> str:
     """Gives a key, or what it is an example of."""
-    if key in ("full", "kinematics") and path == "limits.<name>":
+    if key in ("full", "kinematics") and path.endswith("limits.<name>"):
         return "<which>"
     if path == "cross_sections_pb" and key != "theta_true":
         return "<benchmark>"
@@ -300,10 +308,20 @@ def _general(path: str, key: str) -> str:
 @pytest.mark.slow
 def test_all_keys_of_results_json_are_explained(products: Path) -> None:
     rows = table(section("docs/products.md", "## `results.json`"))
-    documented = [names(row[0])[0] for row in rows]
+    documented = [names(row[0])[0].removesuffix("[]") for row in rows]
     # What may be null is a list in other cases.
     found = {way.removesuffix("[]") for way in paths(read_json(products / "results.json"))}
-    assert {way.removesuffix("[]") for way in documented} == found
+    found = {way for way in found if not any(other.startswith(f"{way}.") for other in found)}
+    start = "limits.<name>.<which>"
+    keys, others = (
+        {way.removeprefix(prefix) for way in found if way.startswith(prefix)}
+        for prefix in (start, f"data.<data>.{start}")
+    )
+    assert keys == others
+    # Keys that are the same in several places are explained once.
+    found = {re.sub(rf"(data\.<data>\.{start})\..*", r"\1", way) for way in found}
+    found = {re.sub(r"diagnostics\.\w+\.tests", "diagnostics.<diagnostic>.tests", w) for w in found}
+    assert set(documented) == found
     assert len(documented) == len(found)
 
 
@@ -311,24 +329,43 @@ def test_all_keys_of_results_json_are_explained(products: Path) -> None:
 def test_all_arrays_of_limits_are_explained(products: Path) -> None:
     rows = table(section("docs/products.md", "## `limits/<name>.npz`"))
     shapes = {names(row[0])[0]: row[1] for row in rows}
-    sizes = {"()": (), "(k,)": (2,), "(n,)": (25,), "(n, k)": (25, 2), "(m, n)": (24, 25)}
-    for path in (products / "limits").iterdir():
+    sizes = {"()": (), "(k,)": (2,), "(n,)": (25,), "(n, k)": (25, 2)}
+    for path in (products / "limits").rglob("*.npz"):
         found = {name: array.shape for name, array in read_npz(path).items()}
         last = None if path.stem == "alices" else list(shapes).index("q_full_raw")
         wanted = {name: sizes[shapes[name]] for name in list(shapes)[:last]}
+        if path.parent.name == "observed":
+            wanted = {name: size for name, size in wanted.items() if "_corrected" not in name}
         assert found == wanted
 
 
 @pytest.mark.slow
+def test_all_folders_of_limits_are_explained(products: Path) -> None:
+    folders = sorted(path.name for path in (products / "limits").iterdir() if path.is_dir())
+    assert folders == ["expected_2", "observed"]
+    text = section("docs/products.md", "## `limits/<name>.npz`")
+    assert all(f"`limits/{folder}/<name>.npz`" in text for folder in folders)
+    names_of = [
+        {path.name for path in (products / "limits" / f).glob("*.npz")} for f in ("", *folders)
+    ]
+    assert names_of == [{f"{name}.npz" for name in (*NAMES, "exact")}] * 3
+
+
+@pytest.mark.slow
 def test_all_figures_are_explained(products: Path) -> None:
-    figures = table(section("docs/products.md", "## `figures/`"))
-    rows = [row for row in figures if "observed.data" not in row[2]]  # which the example has not
-    documented = {
-        names(row[0])[0].replace("<which>", which)
+    rows = table(section("docs/products.md", "## `figures/`"))
+    documented = [
+        {
+            names(row[0])[0].replace("<which>", which).replace("<name>", name)
+            for which in ("full", "kinematics")
+            for name in ("alices", "sally")
+        }
         for row in rows
-        for which in ("full", "kinematics")
-    }
-    assert {path.stem for path in (products / "figures").iterdir()} == documented
+    ]
+    for_each = set.union(*documented[:4])  # as the text says
+    endings = ("_expected_2", "_observed")
+    wanted = set.union(*documented) | {f"{name}{end}" for name in for_each for end in endings}
+    assert {path.stem for path in (products / "figures").iterdir()} == wanted
     assert {path.suffix for path in (products / "figures").iterdir()} == {".png", ".pdf"}
 
 
