@@ -63,6 +63,9 @@ class Known:
             some = slice(start, min(start + 3000, len(x)))
             yield some, self.exact_log_ratio(x[some], thetas) + self.bias(thetas)
 
+    def log_ratio(self, x: Floats, thetas: Floats) -> Floats:
+        return np.concatenate([block for _, block in self.log_ratio_blocks(x, thetas)])
+
     def log_ratio_at(self, x: Floats, thetas: Floats) -> Floats:
         pairs = zip(x[:, None], thetas[:, None], strict=True)
         return np.array([self.exact_log_ratio(*p)[0, 0] for p in pairs]) + self.bias(thetas)
