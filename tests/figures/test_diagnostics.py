@@ -80,7 +80,7 @@ def test_panels_of_a_ratio() -> None:
         "closure",
         "calibration",
     ]
-    assert figure.get_suptitle().startswith("ALICES: trust. Bias test: q is off by")
+    assert figure.get_suptitle().startswith("ALICES: trust. Bias test: nothing beyond its noise")
     assert [text.get_text()[:3] for text in figure.legends[0].get_texts()] == [
         "1: ",
         "2: ",

@@ -47,7 +47,7 @@ def make_score_closure(p_value: float, lost: float) -> ScoreClosure:
 def test_a_good_ratio_is_trusted() -> None:
     found = verdict(make_diagnostics(closure=make_closure(0.3, 0.0)))
     assert found.level == "trust"
-    assert found.reason == "bias test: q is off by 0.10 +- 0.10 (limit 0.30)"
+    assert found.reason == "bias test: nothing beyond its noise of 0.10"
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,8 @@ def test_a_good_ratio_is_trusted() -> None:
 def test_bias_of_two_parameters(size: float, pull: float, level: str) -> None:
     found = verdict(make_diagnostics(bias_test=BiasTest(size, 0.1, size, pull)))
     assert found.level == level
-    assert found.reason.startswith("bias test: q is off by")
+    if pull > 4.0:
+        assert found.reason == f"bias test: q is off by {size:.2f} (noise 0.10, limit 0.30)"
 
 
 def test_limits_follow_the_threshold_of_the_number_of_parameters() -> None:
@@ -109,13 +110,13 @@ def test_calibration() -> None:
 
 @pytest.mark.parametrize(
     ("p_value", "lost", "level"),
-    [(1e-9, 0.01, "trust"), (0.1, 0.5, "trust"), (1e-9, 0.1, "caution"), (1e-9, 0.5, "distrust")],
+    [(1e-9, 0.01, "trust"), (0.1, 0.5, "trust"), (1e-9, 0.1, "caution"), (1e-9, 0.5, "caution")],
 )
-def test_scores(p_value: float, lost: float, level: str) -> None:
+def test_scores_give_valid_limits(p_value: float, lost: float, level: str) -> None:
     closure = make_score_closure(p_value, lost)
     found = verdict(make_diagnostics(bias_test=None, score_closure=closure))
     assert found.level == level
-    assert found.reason.startswith("the score misses")
+    assert found.reason.startswith("valid, if not optimal: the score misses ")
 
 
 def test_few_events_and_noise() -> None:
