@@ -95,12 +95,16 @@ def finished(folder: Path, shape: tuple[int, ...], *methods: str) -> Flow:
 def run_toy(make_event_file: Make, tmp_path: Path) -> Callable[..., Flow]:
     """A function that runs a method for a toy with as many parameters as the grid has axes."""
 
-    def run(shape: tuple[int, ...], method: str, **training: int) -> Flow:
+    def run(
+        shape: tuple[int, ...], method: str, keys: dict[str, Any] | None = None, **training: int
+    ) -> Flow:
         make_event_file(tmp_path / "my events.h5", n_parameters=len(shape), n_events=3000)
-        document = SMALL | {
+        document = {
+            **SMALL,
             "methods": [method],
             "training": SMALL["training"] | training,
             "asymptotic_limits": {"resolutions": list(shape)},
+            **(keys or {}),
         }
         (tmp_path / "my input.yml").write_text(json.dumps(document))
         return finished(tmp_path, shape, method)
@@ -109,7 +113,7 @@ def run_toy(make_event_file: Make, tmp_path: Path) -> Callable[..., Flow]:
 
 
 def check_limits(flow: Flow) -> None:
-    names = [path.name for path in sorted((flow.products / "limits").iterdir())]
+    names = [path.name for path in sorted((flow.products / "limits").glob("*.npz"))]
     assert names == sorted(f"{name}.npz" for name in (*flow.methods, "histogram", "rate"))
     n, k = int(np.prod(flow.shape)), len(flow.shape)
     for name in names:
@@ -132,7 +136,7 @@ def check_grid(flow: Flow) -> None:
     region = load(flow.folder / "my input.yml", header).limits.region
     axes = [np.linspace(*ends, n) for ends, n in zip(region, flow.shape, strict=True)]
     expected = list(itertools.product(*axes))
-    for path in (flow.products / "limits").iterdir():
+    for path in (flow.products / "limits").rglob("*.npz"):
         np.testing.assert_array_equal(read_npz(path)["theta_grid"], expected)
 
 
@@ -154,7 +158,8 @@ def check_results(flow: Flow) -> None:
 
 
 def check_figures(flow: Flow) -> None:
-    expected = FIGURES | ({"overview"} if len(flow.shape) <= 2 else set())
+    expected = FIGURES | {f"diagnostics_{name}" for name in flow.methods}
+    expected |= {"overview"} if len(flow.shape) <= 2 else set()
     found = sorted(path.name for path in (flow.products / "figures").iterdir())
     assert found == sorted(f"{name}.{kind}" for name in expected for kind in ("pdf", "png"))
     assert all(path.stat().st_size > 5000 for path in (flow.products / "figures").iterdir())
@@ -229,6 +234,31 @@ def test_two_parameters_and_the_same_numbers_from_single_steps(
         for member in record["limits"]["alices"]["members"]:
             del member["training_seconds"]
     assert alone == together
+
+
+def test_observed_events_and_several_true_points_with_folds(
+    run_toy: Callable[..., Flow], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(1)
+    rows = np.column_stack([rng.uniform(-1.0, 1.0, 400), rng.exponential(2.0, 400)])
+    text = "\n".join(["angle,energy", *(f"{angle},{energy}" for angle, energy in rows), ""])
+    (tmp_path / "my data.csv").write_text(text)
+    limits = {"resolutions": [6, 5], "theta_true": [[0.0, 0.0], [0.5, -0.5]]}
+    drawing = dict.fromkeys(["all_methods", "all_methods_separate", "correlations"], False)
+    keys = {"observed": {"data": "my data.csv"}, "asymptotic_limits": limits, "plotting": drawing}
+    flow = run_toy((6, 5), "quadratic", keys, n_folds=2)
+    check_limits(flow)
+    check_grid(flow)
+    names = {f"{name}.npz" for name in ("quadratic", "histogram", "rate")}
+    for data in ("expected_2", "observed"):
+        assert {path.name for path in (flow.products / "limits" / data).iterdir()} == names
+    assert flow.results["data"]["observed"]["n_observed"] == 400
+    members = flow.results["limits"]["quadratic"]["members"]
+    assert [(one["member"], one["weight"]) for one in members] == [(0, 1.0), (1, 1.0)]
+    assert flow.results["limits"]["quadratic"]["n_held_out_events"] == 3000
+    assert "\nExpected limits for c_u = 0.5, c_d = -0.5, 10000 /pb, " in flow.output
+    assert "\nObserved limits, 10000 /pb, 400 events\n" in flow.output
+    assert max(map(len, flow.output.splitlines())) <= 80
 
 
 def test_three_parameters(run_toy: Callable[..., Flow]) -> None:

@@ -24,6 +24,7 @@ from madminer_workflow.steps import train as train_module
 from madminer_workflow.steps.combine import combine_members
 from madminer_workflow.steps.evaluate import evaluate, evaluate_file, held_out
 from madminer_workflow.steps.members import Member, read_members
+from madminer_workflow.steps.results import results
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
 
@@ -142,6 +143,14 @@ def test_members_of_a_set_and_of_different_sets_are_told_apart(run: Run) -> None
         (4, 1),
         (5, 1),
     ]
+
+
+def test_the_weight_of_a_member_is_that_among_those_that_evaluate_the_same_events(run: Run) -> None:
+    members = read_members(sorted((run.folder / "results").iterdir()))
+    for some, weight in ((members, 0.5), (members[:3], 1.0)):
+        combination = combine_members(run.configuration, run.events, some)
+        record = results(combination, run.events, {})["limits"]["quadratic"]
+        assert [one["weight"] for one in record["members"]] == [weight] * len(some)
 
 
 def test_all_members_together_evaluate_each_event_once(run: Run) -> None:
