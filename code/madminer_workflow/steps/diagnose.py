@@ -67,7 +67,7 @@ def _diagnosis(combination: Combination, events: Events, name: str) -> Diagnosis
         parameters=events.header.parameter_names,
         thetas=thetas,
         smallest_effective_samples=of.smallest_effective_samples(curves),
-        unknown=float(np.mean(~np.isfinite(curves.q))),
+        unknown=curves.unknown,
         normalisation=of.normalisation(curves),
         bias_test=of.bias_test(curves),
         stability=of.stability(curves),
