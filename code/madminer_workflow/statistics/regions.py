@@ -15,7 +15,16 @@ from numpy.typing import ArrayLike, NDArray
 from madminer_workflow.statistics import grid, teststatistic
 from madminer_workflow.statistics.interpolation import refine
 
-__all__ = ["Region", "bounding_box", "intervals", "iou", "region", "size", "size_error", "touches_border"]
+__all__ = [
+    "Region",
+    "bounding_box",
+    "intervals",
+    "iou",
+    "region",
+    "size",
+    "size_error",
+    "touches_border",
+]
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
