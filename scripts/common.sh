@@ -166,8 +166,8 @@ track() {
     trap 'exit 143' TERM
     export MADMINER_WORKFLOW_STATUS_FILE="$scratch/status"
     status=0
-    mlflow run "$project_path" -e "$entry" --env-manager local --storage-dir "$scratch" \
-        --experiment-name "madminer-$entry" --run-name "$entry" "$@" || status=$?
+    python -m madminer_workflow.tracking.project "$project_path" -e "$entry" \
+        --storage-dir "$scratch" "$@" || status=$?
     [ "$status" -eq 0 ] || conclude
 }
 

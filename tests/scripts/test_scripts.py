@@ -91,8 +91,8 @@ def test_a_step_is_an_entry_point_with_absolute_paths(here: Path, run: Run) -> N
     done = run("1_sampling.sh", *arguments("1_sampling.sh"), "--output_dir", "new folder")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     words = recorded(here)
-    assert words[:6] == ["mlflow", "run", str(here / "a project"), "-e", "sample", "--env-manager"]
-    assert words[6] == "local"
+    module = "madminer_workflow.tracking.project"
+    assert words[:6] == ["python", "-m", module, str(here / "a project"), "-e", "sample"]
     assert parameters(here) == [
         f"data_file={here}/some events.h5",
         f"input_file={here}/input.yml",

@@ -20,10 +20,29 @@ def test_nothing_happens_outside_mlflow(
     assert capsys.readouterr() == ("", "")
 
 
+def test_a_caller_that_logs_gets_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setenv(log.LOG_FILE, str(tmp_path / "log.json"))
+    monkeypatch.setattr(log, "_log", lambda run, **record: seen.append((run, record)))
+    log.log_file("a run")
+    assert seen == []
+    log_step(name="x", params={"a": 1}, history={"loss": [math.nan, 0.5]}, artifacts=[tmp_path])
+    log.log_file("a run")
+    ((run, record),) = seen
+    assert (run, record["name"], record["params"], record["metrics"]) == (
+        "a run",
+        "x",
+        {"a": "1"},
+        {},
+    )
+    assert math.isnan(record["history"]["loss"][0])
+    assert record["artifacts"] == [str(tmp_path)]
+
+
 def test_a_store_that_fails_costs_a_warning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError("database is locked\n(Background on this error …)")
 
     monkeypatch.setenv("MLFLOW_RUN_ID", "0")

@@ -3,6 +3,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import yaml
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.tracking import store
@@ -48,9 +49,9 @@ def test_a_store_that_cannot_be_used(
         store.environment(tmp_path)
 
 
-def test_experiments_are_those_of_the_scripts() -> None:
-    script = (Path(__file__).parents[2] / "scripts" / "common.sh").read_text()
-    assert '--experiment-name "madminer-$entry"' in script
+def test_there_is_an_experiment_for_each_entry_point() -> None:
+    project = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
+    assert set(store.EXPERIMENTS) == set(map(store.experiment, project["entry_points"]))
 
 
 @pytest.mark.slow

@@ -10,12 +10,22 @@ from pathlib import Path
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["EXPERIMENTS", "environment", "prepare"]
-
-# One experiment per entry point of MLproject, so that runs of one kind can be compared.
-EXPERIMENTS = tuple(f"madminer-{step}" for step in ("sample", "train", "eval", "plot"))
+__all__ = ["EXPERIMENTS", "environment", "experiment", "prepare"]
 
 _SQLITE = "sqlite:///"
+
+
+def experiment(entry_point: str) -> str:
+    """Returns the experiment of an entry point of MLproject, whose runs can be compared.
+
+    Args:
+        entry_point: Name of the entry point.
+    """
+    return f"madminer-{entry_point}"
+
+
+EXPERIMENTS = tuple(experiment(step) for step in ("sample", "train", "eval", "plot"))
+"""The experiments of all steps."""
 
 
 def environment(output_dir: Path) -> Mapping[str, str]:
