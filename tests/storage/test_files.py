@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
 from madminer_workflow import storage
 from madminer_workflow.errors import InputError
@@ -181,3 +182,22 @@ def test_checksum(tmp_path):
     assert storage.sha256(path).startswith(
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+def test_figures_are_written_by_several_processes_as_by_one(tmp_path: Path) -> None:
+    figures = {}
+    for name in ("a", "b", "c"):
+        figures[name] = Figure(figsize=(1, 1))
+        figures[name].subplots().plot([0, 1], [0, len(figures)])
+    storage.write_figures(tmp_path / "two", figures, n_processes=2)
+    storage.write_figures(tmp_path / "one", figures, n_processes=1)
+    for path in sorted((tmp_path / "one").iterdir()):
+        assert (tmp_path / "two" / path.name).read_bytes() == path.read_bytes()
+    assert len(list((tmp_path / "two").iterdir())) == 6
+
+
+def test_a_figure_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    figures = {"a": Figure(figsize=(1, 1)), "b": Figure(figsize=(1, 1))}
+    with pytest.raises((OSError, RuntimeError)):
+        storage.write_figures(tmp_path / "file", figures, n_processes=2)

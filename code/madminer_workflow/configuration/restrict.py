@@ -126,10 +126,16 @@ _MEMBER_STEPS = {"training": training_document, "evaluation": evaluation_documen
 
 
 def _members(document: Document) -> Iterator[tuple[str, str, int]]:
-    """Yields name, method and number of each member of each ensemble."""
-    for method in document["methods"]:
+    """Yields name, method and number of each member, those first whose steps take longest."""
+    for method in sorted(document["methods"], key=_swiftness):
         for member in range(_n_networks(document, method)):
             yield f"{method}_{member}", method, member
+
+
+def _swiftness(method: str) -> tuple[bool, bool]:
+    """Returns a key by which methods that are evaluated at each parameter point come first."""
+    spec = METHODS[method]
+    return spec.kind == "score", spec.weighted
 
 
 def _n_networks(document: Document, method: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from madminer_workflow.steps.diagnose import Diagnosis, diagnose
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.results import results
-from madminer_workflow.storage import staged, write_figure, write_json, write_npz
+from madminer_workflow.storage import staged, write_figures, write_json, write_npz
 from madminer_workflow.storage.provenance import provenance
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["figures", "plot", "products_folder"]
 
 _FOLDER = "plotting"
+_WRITERS = 4  # processes that write figures, which is all that runs at the end
 
 
 def products_folder(output_dir: Path) -> Path:
@@ -80,8 +82,8 @@ def plot(
             for name, limit in limits.all().items():
                 write_npz(subfolder / f"{name}.npz", **limit.arrays())
     with staged(target / "figures") as folder:
-        for name, figure in figures(combination, diagnoses, _units(events)):
-            write_figure(folder, name, figure)
+        drawn = dict(figures(combination, diagnoses, _units(events)))
+        write_figures(folder, drawn, n_processes=min(os.cpu_count() or 1, _WRITERS))
     write_json(target / "results.json", record)
     return record, target
 

@@ -11,10 +11,12 @@ import dataclasses
 import hashlib
 import json
 import math
+import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,7 @@ __all__ = [
     "sha256",
     "staged",
     "write_figure",
+    "write_figures",
     "write_json",
     "write_npz",
     "write_text",
@@ -211,6 +214,32 @@ def write_figure(folder: str | Path, name: str, figure: Figure) -> list[Path]:
     return paths
 
 
+def write_figures(folder: str | Path, figures: Mapping[str, Figure], n_processes: int) -> None:
+    """Writes figures as PNG and PDF, several at a time: most of the time of drawing goes here.
+
+    Args:
+        folder: The folder to write into.
+        figures: The figures by the names of their files, without suffix.
+        n_processes: Number of processes to write with.
+
+    Raises:
+        RuntimeError: A figure could not be written.
+    """
+    context = multiprocessing.get_context("fork")  # figures are handed over as they are
+    shares = [list(figures.items())[first::n_processes] for first in range(n_processes)]
+    workers = [context.Process(target=_write_share, args=(folder, share)) for share in shares[1:]]
+    with warnings.catch_warnings():
+        # Of forking with threads around, none of which does anything that drawing would wait for.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for worker in workers:
+            worker.start()
+    _write_share(folder, shares[0])
+    for worker in workers:
+        worker.join()
+        if worker.exitcode:
+            raise RuntimeError(f"{folder}: figures could not be written")
+
+
 def sha256(path: str | Path) -> str:
     """Returns the SHA-256 checksum of a file, in hexadecimal.
 
@@ -219,6 +248,12 @@ def sha256(path: str | Path) -> str:
     """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write_share(folder: str | Path, share: Iterable[tuple[str, Figure]]) -> None:
+    """Writes some figures."""
+    for name, figure in share:
+        write_figure(folder, name, figure)
 
 
 def _plain(value: object) -> object:
