@@ -48,6 +48,14 @@ def test_the_ratio_is_a_quotient_of_quadratic_forms(n_parameters: int) -> None:
     assert (factor[:, 0, 0] == 1).all()
 
 
+@pytest.mark.parametrize("n_parameters", [1, 2, 3, 4])
+def test_forms_of_all_pairs_are_those_of_the_factors(n_parameters: int) -> None:
+    network, (theta, x) = quadratic(n_parameters), inputs(n_parameters)
+    v = torch.cat([torch.ones(50, 1), theta], dim=1)
+    expected = torch.einsum("ti,eij->etj", v, network.factor(x)).square().sum(dim=2)
+    torch.testing.assert_close(network.forms(x, theta), expected)
+
+
 def test_a_fourth_point_follows_from_three_in_one_dimension() -> None:
     network, (_, x) = quadratic(1), inputs(1)
     thetas = torch.tensor([-1.0, 0.0, 1.0, 2.0])

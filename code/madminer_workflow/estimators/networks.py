@@ -216,14 +216,27 @@ class QuadraticNetwork(nn.Module):
         Args:
             x: Scaled observables, (event, observable).
         """
-        h = x
-        for i, layer in enumerate(self.layers):
-            h = layer(self.activation(h) if i else h)
-        return self._triangular(h)
+        return self._triangular(self._entries(self._outputs(x)))
+
+    def forms(self, x: Tensor, points: Tensor) -> Tensor:
+        """Returns |L^T v|^2 of all events at all points with one matrix product, (event, theta).
+
+        Args:
+            x: Scaled observables, (event, observable).
+            points: Scaled parameter points, (theta, parameter).
+        """
+        v = with_one(points).T
+        # L^T v is linear in the entries of L: the first row is that of the entry one.
+        linear = v.new_zeros(1 + len(self._rows), *v.shape)
+        linear[0, 0] = v[0]
+        linear[torch.arange(1, len(linear)), self._columns] = v[self._rows]
+        first, *rest = linear.flatten(1).split([1, len(self._rows)])
+        image = torch.addmm(first[0], self._entries(self._outputs(x)), rest[0])
+        return image.square().view(len(x), *v.shape).sum(dim=1)
 
     def total_factor(self) -> Tensor:
         """Returns the factor M of the cross section, (1, term, term)."""
-        return self._triangular(self.total[None])
+        return self._triangular(self._entries(self.total[None]))
 
     def set_total(self, form: NDArray[np.float64]) -> None:
         """Sets M from the form that sigma(theta) / sigma(0) is.
@@ -235,14 +248,25 @@ class QuadraticNetwork(nn.Module):
         entries = np.arcsinh(factor[self._rows, self._columns])
         self.total.data.copy_(torch.from_numpy(entries))
 
-    def _triangular(self, outputs: Tensor) -> Tensor:
+    def _outputs(self, x: Tensor) -> Tensor:
+        """Returns the output of the last layer, (event, entry)."""
+        h = x
+        for i, layer in enumerate(self.layers):
+            h = layer(self.activation(h) if i else h)
+        return h
+
+    @staticmethod
+    def _entries(outputs: Tensor) -> Tensor:
+        """Returns the entries of triangular matrices but the first, (event, entry)."""
+        # The bound keeps squares finite in single precision, however far the network is off.
+        return torch.sinh(outputs.clamp(-_LARGEST_OUTPUT, _LARGEST_OUTPUT))
+
+    def _triangular(self, entries: Tensor) -> Tensor:
         """Returns lower triangular matrices, (event, term, term), from (event, entry)."""
         n_terms = self.references.shape[1] + 1
-        factor = outputs.new_zeros(len(outputs), n_terms, n_terms)
+        factor = entries.new_zeros(len(entries), n_terms, n_terms)
         factor[:, 0, 0] = 1.0
-        # The bound keeps squares finite in single precision, however far the network is off.
-        bounded = outputs.clamp(-_LARGEST_OUTPUT, _LARGEST_OUTPUT)
-        factor[:, self._rows, self._columns] = torch.sinh(bounded)
+        factor[:, self._rows, self._columns] = entries
         return factor
 
     def log_reference(self, factor: Tensor, total: Tensor) -> Tensor:

@@ -10,20 +10,20 @@ validation samples.
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from madminer_workflow.configuration.model import Training
+from madminer_workflow.estimators.optimizer import Adam
 
 __all__ = [
     "DECAY",
@@ -186,7 +186,7 @@ def minimise(
     )
     generator = torch.Generator().manual_seed(seed)
     records: list[EpochRecord] = []
-    best_weights: dict[str, Tensor] = {}
+    best_weights = optimisation.weights()
     for epoch in range(1, settings.epochs + 1):
         batches = shuffled_batches(train, settings.batch_size, generator)
         records.append(_run_epoch(optimisation, epoch, batches, validation))
@@ -196,7 +196,7 @@ def minimise(
             best_weights = optimisation.weights()
         if 0 < settings.early_stopping <= epoch - best.epoch:
             break
-    model.network.load_state_dict(best_weights)
+    optimisation.set(best_weights)
     return History.of(records, best)
 
 
@@ -226,17 +226,13 @@ class _Optimisation:
     def __init__(self, model: Trainable, settings: Training, steps_per_epoch: int) -> None:
         """Starts with the weights that the network has."""
         self.model, self.settings, recipe = model, settings, model.recipe
-        parameters = model.network.parameters()
-        options: Any = {"lr": settings.learning_rate, "fused": True}
-        if recipe.one_cycle:
-            self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
-                parameters, weight_decay=recipe.weight_decay, **options
-            )
-        else:
-            self.optimizer = torch.optim.Adam(parameters, amsgrad=True, **options)
+        self._adam = Adam(
+            model.network.parameters(),
+            amsgrad=not recipe.one_cycle,
+            weight_decay=recipe.weight_decay,
+        )
         self._steps_per_epoch, self._step = steps_per_epoch, 0
-        self._weights = list(model.network.parameters())
-        self._averages = [weight.detach().clone() for weight in self._weights]
+        self._average = self._adam.weights.clone()
 
     @property
     def learning_rate(self) -> float:
@@ -256,33 +252,34 @@ class _Optimisation:
 
     def step(self, batch: Tensors) -> tuple[Tensor, Tensor]:
         """Changes the weights; returns the loss and the norm of its gradient."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
-        self.optimizer.zero_grad()
+        self._adam.gradient.zero_()
         loss = self.model.loss(batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        largest = self.model.recipe.largest_gradient
-        norm = nn.utils.clip_grad_norm_(self._weights, largest)
-        self.optimizer.step()
+        norm = self._adam.cut(self.model.recipe.largest_gradient)
+        self._adam.step(self.learning_rate)
         self._step += 1
-        self._average()
+        if self.model.recipe.averaging:
+            # The first weights are forgotten soon.
+            decay = min(self.model.recipe.averaging, (1 + self._step) / (10 + self._step))
+            self._average.lerp_(self._adam.weights, 1 - decay)
         return loss.detach(), norm
 
-    def weights(self) -> dict[str, Tensor]:
+    def weights(self) -> Tensor:
         """Returns a copy of the weights, averaged if the recipe says so."""
-        weights = copy.deepcopy(self.model.network.state_dict())
-        if self.model.recipe.averaging:
-            names = (name for name, _ in self.model.network.named_parameters())
-            weights |= {n: a.clone() for n, a in zip(names, self._averages, strict=True)}
-        return weights
+        kept = self._average if self.model.recipe.averaging else self._adam.weights
+        return kept.clone()
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        """Updates the running averages, which forget the first weights soon."""
-        if self.model.recipe.averaging:
-            decay = min(self.model.recipe.averaging, (1 + self._step) / (10 + self._step))
-            update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-            update(self._averages, self._weights, self._step)
+    @contextlib.contextmanager
+    def using(self, weights: Tensor) -> Iterator[None]:
+        """Lets the network have other weights for a while."""
+        own = self._adam.weights.clone()
+        self.set(weights)
+        yield
+        self.set(own)
+
+    def set(self, weights: Tensor) -> None:
+        """Sets the weights of the network."""
+        self._adam.weights.copy_(weights)
 
 
 def _run_epoch(
@@ -313,12 +310,8 @@ def _run_epoch(
 
 def _validation_loss(optimisation: _Optimisation, validation: Tensors) -> float:
     """Returns the loss of the validation samples with the weights that would be kept."""
-    model = optimisation.model
-    weights = copy.deepcopy(model.network.state_dict())
-    model.network.load_state_dict(optimisation.weights())
-    loss = _mean_loss(model, validation)
-    model.network.load_state_dict(weights)
-    return loss
+    with optimisation.using(optimisation.weights()):
+        return _mean_loss(optimisation.model, validation)
 
 
 def _mean_loss(model: Trainable, tensors: Tensors) -> float:

@@ -26,7 +26,7 @@ from madminer_workflow.sampling.samples import Samples
 
 __all__ = ["WeightedQuadraticRatio"]
 
-_THETAS = 6  # parameter points that an event meets in one step
+_THETAS = 16  # parameter points that all events of a batch meet
 
 
 class WeightedQuadraticRatio(QuadraticRatio):
@@ -53,17 +53,16 @@ class WeightedQuadraticRatio(QuadraticRatio):
         )
 
     def loss(self, batch: Tensors) -> Tensor:
-        """Returns the mean loss of a batch, where each event meets the points of its neighbours.
+        """Returns the mean loss of a batch at some of its parameter points.
 
         Args:
             batch: Some rows of the tensors.
         """
-        points = torch.stack([batch["theta"].roll(shift, 0) for shift in range(_THETAS)], dim=1)
-        v = with_one(points.flatten(0, 1)).view(*points.shape[:2], -1)
-        ratio = torch.bmm(v, self.network.factor(batch["x"])).square().sum(dim=2)
-        i, j = torch.triu_indices(v.shape[2], v.shape[2])
-        weight = torch.bmm(v[..., i] * v[..., j], batch["form"][..., None])[..., 0]
-        ratio = ratio + torch.finfo(ratio.dtype).tiny
+        points = batch["theta"][:_THETAS]
+        ratio = self.network.forms(batch["x"], points) + torch.finfo(points.dtype).tiny
+        v = with_one(points).T
+        i, j = torch.triu_indices(len(v), len(v))
+        weight = batch["form"] @ (v[i] * v[j])
         return (batch["form"][:, :1] * ratio - weight * torch.log(ratio)).mean()
 
     @torch.no_grad()
