@@ -116,7 +116,7 @@ def test_scores_give_valid_limits(p_value: float, lost: float, level: str) -> No
     closure = make_score_closure(p_value, lost)
     found = verdict(make_diagnostics(bias_test=None, score_closure=closure))
     assert found.level == level
-    assert found.reason.startswith("valid, if not optimal: the score misses ")
+    assert found.reason.startswith("valid: score misses ")
 
 
 def test_few_events_and_noise() -> None:

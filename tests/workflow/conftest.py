@@ -22,7 +22,7 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "MLproject", folder)
     stand_in = Path(__file__).parent / "stand_in.py"
     for name in ("python", "mlflow"):
-        call = f'exec "{sys.executable}" -IS "{stand_in}" {name} "$@"'
+        call = f'exec "{sys.executable}" -IS "{stand_in}" "$@"'
         (programs / name).write_text(f"#!/bin/sh\n{call}\n")
         (programs / name).chmod(0o755)
     (tmp_path / "my events.h5").write_text("events\n")

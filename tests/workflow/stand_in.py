@@ -1,4 +1,4 @@
-"""Stands for `python -m madminer_workflow configure` and for `mlflow run`: each step copies names.
+"""Stands for `python -m madminer_workflow …`, also where it starts steps: each step copies names.
 
 Training of the method `fails` fails.
 """
@@ -82,9 +82,9 @@ STEPS: dict[str, Callable[..., None]] = {
 }
 
 
-def main(program: str, *words: str) -> None:
+def main(*words: str) -> None:
     flagged = list(itertools.pairwise(words))
-    if program == "mlflow":
+    if words[:2] == ("-m", "madminer_workflow.tracking.project"):
         (step,) = [word for flag, word in flagged if flag == "-e"]
         options = dict(word.split("=", 1) for flag, word in flagged if flag == "-P")
     else:

@@ -130,8 +130,8 @@ def _scores(diagnostics: Diagnostics) -> Iterator[_Finding]:
     if closure is None:
         return
     lost = float(np.max(np.where(_significant(closure.tests.p_values), closure.lost, 0.0)))
-    numbers = f"misses {100 * lost:.1f} % (limit {100 * NOTICEABLE:.0f} %)"
-    yield _Finding(lost, (NOTICEABLE, np.inf), f"valid, if not optimal: the score {numbers}")
+    numbers = f"misses {100 * lost:.1f} % of information (limit {100 * NOTICEABLE:.0f} %)"
+    yield _Finding(lost, (NOTICEABLE, np.inf), f"valid: score {numbers}")
 
 
 def _closure(diagnostics: Diagnostics, level: float) -> Iterator[_Finding]:
