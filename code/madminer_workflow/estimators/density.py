@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from madminer_workflow.estimators.chebyshev import interpolated
 from madminer_workflow.estimators.dense import Dense, tiles
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
 from madminer_workflow.estimators.losses import loss_of, uses_score
@@ -106,7 +107,7 @@ class ConditionalDensity(NetworkModel):
         return result
 
     def log_ratio_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
-        """Yields log p(x|theta) / p(x|reference) in blocks of events, in bounded memory.
+        """Yields log ratios in blocks of events, interpolated where that serves.
 
         Args:
             x: Observables, (event, observable).
@@ -115,12 +116,15 @@ class ConditionalDensity(NetworkModel):
         Yields:
             Which events, and their log ratios, (event, theta).
         """
-        x = np.asarray(x)
+        return interpolated(self._pairs, x, thetas)
+
+    def _pairs(self, x: Floats, thetas: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Yields log ratios in blocks of events, computed for each pair of event and point."""
         steps = [
             _dense(transformation, self.description.training.activation)
             for transformation in self._flow.mades
         ]
-        points = self._thetas(np.concatenate([self.theta_ref[:1], np.asarray(thetas, float)]))
+        points = self._thetas(np.concatenate([self.theta_ref[:1], thetas]))
         for events in event_blocks(len(x), len(points)):
             log_p = _log_density(steps, self._inputs(x[events]), points)
             yield events, (log_p[:, 1:] - log_p[:, :1]).double().numpy()

@@ -230,8 +230,8 @@ class QuadraticNetwork(nn.Module):
         linear = v.new_zeros(1 + len(self._rows), *v.shape)
         linear[0, 0] = v[0]
         linear[torch.arange(1, len(linear)), self._columns] = v[self._rows]
-        first, *rest = linear.flatten(1).split([1, len(self._rows)])
-        image = torch.addmm(first[0], self._entries(self._outputs(x)), rest[0])
+        flat = linear.flatten(1)
+        image = torch.addmm(flat[0], self._entries(self._outputs(x)), flat[1:])
         return image.square().view(len(x), *v.shape).sum(dim=1)
 
     def total_factor(self) -> Tensor:

@@ -42,8 +42,8 @@ class Adam:
         self.weights = torch.cat([parameter.detach().flatten() for parameter in parameters])
         self.gradient = torch.zeros_like(self.weights)
         sizes = [parameter.numel() for parameter in parameters]
-        views = zip(self.weights.split(sizes), self.gradient.split(sizes), strict=True)
-        for parameter, (weights, gradient) in zip(parameters, views, strict=True):
+        shares = torch.split(self.weights, sizes), torch.split(self.gradient, sizes)
+        for parameter, weights, gradient in zip(parameters, *shares, strict=True):
             parameter.data = weights.view_as(parameter)
             parameter.grad = gradient.view_as(parameter)
         self._mean, self._square = (torch.zeros_like(self.weights) for _ in range(2))
@@ -57,7 +57,7 @@ class Adam:
         Args:
             largest: The largest norm that is left as it is.
         """
-        norm = self.gradient.norm()
+        norm: Tensor = torch.linalg.vector_norm(self.gradient)
         if math.isfinite(largest):
             self.gradient.mul_((largest / (norm + 1e-6)).clamp_max(1.0))
         return norm

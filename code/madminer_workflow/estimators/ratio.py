@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from madminer_workflow.estimators.chebyshev import interpolated
 from madminer_workflow.estimators.dense import Dense, tiles
 from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.losses import loss_of, uses_score
@@ -101,7 +102,7 @@ class ParameterizedRatio(RatioModel):
         )
 
     def log_ratio_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
-        """Yields log r in blocks of events, in bounded memory.
+        """Yields log r in blocks of events, in bounded memory, interpolated where that serves.
 
         Args:
             x: Observables, (event, observable).
@@ -110,7 +111,11 @@ class ParameterizedRatio(RatioModel):
         Yields:
             Which events, and their log ratios, (event, theta).
         """
-        x, points = np.asarray(x), self._thetas(thetas)
+        return interpolated(self._pairs, x, thetas)
+
+    def _pairs(self, x: Floats, thetas: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Yields log r in blocks of events, computed for each pair of event and point."""
+        points = self._thetas(thetas)
         layers = self.network.get_submodule("layers")
         dense = Dense.of_linear(layers, self.description.training.activation)
         of_theta = points @ dense.first_weight[: len(self.parameters)]
