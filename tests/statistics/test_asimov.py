@@ -57,6 +57,22 @@ def test_blocks_of_any_size_give_the_same_sums(cuts: list[int]) -> None:
         np.testing.assert_allclose(array, whole[name], rtol=1e-10, atol=1e-10)
 
 
+def test_sums_over_different_events_merge_into_those_over_all() -> None:
+    log_ratio, weights, ref = gaussian_events(640)
+    first, second = AsimovSums(4), AsimovSums(4)
+    first.add(log_ratio[:320], weights[:320], ref[:320])
+    second.add(log_ratio[320:], weights[320:], ref[320:])
+    again = AsimovSums.of_arrays(first.arrays())
+    again.merge(second)
+    merged, whole = again.result([50.0], 1), expectation((log_ratio, weights, ref))
+    for name, array in arrays(merged.expected[0]).items():
+        np.testing.assert_allclose(array, arrays(whole.expected[0])[name], rtol=1e-10, atol=1e-10)
+    with pytest.raises(ValueError, match="shape"):
+        again.merge(AsimovSums(5))
+    with pytest.raises(ValueError, match="shape"):
+        AsimovSums.of_arrays({**first.arrays(), "weight": np.zeros((3, 4))})
+
+
 def test_the_true_ratio_needs_no_normalisation_and_peaks_at_the_truth() -> None:
     result = expectation(gaussian_events(200_000), (1.0,))
     np.testing.assert_allclose(result.log_normalisation, 0.0, atol=0.003)

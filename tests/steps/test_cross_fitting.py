@@ -20,6 +20,7 @@ from madminer_workflow.events import Events
 from madminer_workflow.sampling import Samples
 from madminer_workflow.statistics import KinematicLikelihood, Limit, combine, grid
 from madminer_workflow.statistics.asimov import N_REPLICAS
+from madminer_workflow.steps import evaluate as evaluate_module
 from madminer_workflow.steps import train as train_module
 from madminer_workflow.steps.combine import combine_members
 from madminer_workflow.steps.evaluate import evaluate, evaluate_file, held_out
@@ -167,6 +168,20 @@ def test_all_members_together_evaluate_each_event_once(run: Run) -> None:
         assert q.shape == (25,)
         assert np.isfinite(q).all()
     assert limit.replicas["q_full_corrected"].shape == (N_REPLICAS, 25)
+
+
+def test_what_members_have_summed_up_is_not_computed_again(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = read_members(sorted((run.folder / "results").iterdir()))[:3]
+    again = evaluate(run.configuration, Ensemble(models(run)[:3]), run.events)
+    monkeypatch.delattr(evaluate_module, "sums_over")
+    combination = combine_members(run.configuration, run.events, members)
+    merged = combination.evaluations["quadratic"]
+    for name in ("plug_in", "corrected"):
+        first, second = (vars(e.likelihoods["expected"])[name] for e in (again, merged))
+        np.testing.assert_allclose(first, second, rtol=1e-10)
+    np.testing.assert_allclose(merged.log_normalisation, again.log_normalisation, atol=1e-12)
 
 
 def test_the_ratios_of_the_networks_of_a_fold_are_averaged(run: Run) -> None:

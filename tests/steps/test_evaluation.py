@@ -9,7 +9,7 @@ import pytest
 
 from madminer_workflow.configuration.model import Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.statistics import FisherInformation, KinematicLikelihood
+from madminer_workflow.statistics import AsimovSums, FisherInformation, KinematicLikelihood
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.storage import read_json, read_npz, write_json, write_npz
 
@@ -30,6 +30,13 @@ OBSERVED = KinematicLikelihood(
 UNKNOWN = replace(EXPECTED, plug_in=np.array([np.nan, *range(5)]))
 
 
+def some_sums() -> AsimovSums:
+    sums = AsimovSums(7)
+    rng = np.random.default_rng(1)
+    sums.add(rng.normal(size=(100, 7)), rng.uniform(size=(100, 7)), np.ones(100))
+    return sums
+
+
 def evaluation(**changes: Any) -> Evaluation:
     pairs = np.linspace(-1.0, 1.0, 4)
     ratio = Evaluation(
@@ -38,6 +45,7 @@ def evaluation(**changes: Any) -> Evaluation:
         n_events=10,
         likelihoods={"expected": EXPECTED, "expected_2": UNKNOWN, "observed": OBSERVED},
         log_normalisation=0.01 * VALUES,
+        sums=None,
         joint=pairs,
         learned=2 * pairs,
         fisher=None,
@@ -52,6 +60,8 @@ def assert_equal(first: Evaluation, second: Evaluation) -> None:
             assert list(second.likelihoods) == list(value)
             for data, likelihood in value.items():
                 np.testing.assert_equal(vars(second.likelihoods[data]), vars(likelihood))
+        elif isinstance(value, AsimovSums):
+            np.testing.assert_equal(vars(second)[name].arrays(), value.arrays())
         elif isinstance(value, FisherInformation):
             np.testing.assert_equal(vars(vars(second)[name]), vars(value))
         else:
@@ -63,6 +73,7 @@ def assert_equal(first: Evaluation, second: Evaluation) -> None:
     [
         {},
         {"likelihoods": {"expected": EXPECTED}},
+        {"sums": some_sums()},
         {
             "likelihoods": {"expected": KinematicLikelihood(52.5, VALUES)},
             "log_normalisation": None,

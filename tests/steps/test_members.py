@@ -18,7 +18,7 @@ def member(method: str, number: int, **changes: Any) -> Member:
     """A network with the log-likelihood (0, number) and the losses 1.0 and 0.5."""
     likelihood = KinematicLikelihood(9.0, np.array([0.0, number]))
     evaluation = Evaluation(
-        method, LIMITS, 1, {"expected": likelihood}, None, np.zeros(1), np.zeros(1), None
+        method, LIMITS, 1, {"expected": likelihood}, None, None, np.zeros(1), np.zeros(1), None
     )
     losses = changes.get("losses", (1.0, 0.5))
     return Member(

@@ -11,8 +11,9 @@ statistics, Bickel, Klaassen, Ritov, Wellner, 1993). What it changes is a test o
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ class AsimovSums:
             n_true: How many of them, the last ones, are true points.
         """
         shape = (N_REPLICAS, n_thetas)
-        self._n_true, self._n_events = n_true, 0
+        self._n_true, self._n_events = n_true, np.zeros((), np.int64)
         self._n_lost = np.zeros(n_thetas, np.int64)
         self._weight_ref, self._ratio, self._weight = np.zeros((3, *shape))
         self._weight_true, self._log_ratio, self._inverse = np.zeros((3, n_true, *shape))
@@ -123,6 +124,44 @@ class AsimovSums:
             with np.errstate(over="ignore", invalid="ignore"):  # then there is no correction
                 self._inverse[:, group] += ratio[rows, true].T @ inverse[rows]
         self._n_events += len(log_ratio)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Returns all sums by name, from which `of_arrays` makes the same again."""
+        return {name.removeprefix("_"): array for name, array in self._sums().items()}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> AsimovSums:
+        """Returns the sums whose arrays these are.
+
+        Args:
+            arrays: What `arrays` returned.
+
+        Raises:
+            KeyError: An array is missing.
+            ValueError: One has another shape than it should.
+        """
+        n_true, _, n_thetas = arrays["weight_true"].shape
+        sums = cls(n_thetas, n_true)
+        for name, array in sums._sums().items():
+            array += arrays[name.removeprefix("_")]
+        return sums
+
+    def merge(self, other: AsimovSums) -> None:
+        """Adds the sums over other events, at the same points.
+
+        Args:
+            other: The other sums.
+
+        Raises:
+            ValueError: They are for another number of points.
+        """
+        theirs = other._sums()
+        for name, array in self._sums().items():
+            array += theirs[name]
+
+    def _sums(self) -> dict[str, NDArray[Any]]:
+        """Returns the sums themselves by name."""
+        return {name: value for name, value in vars(self).items() if name != "_n_true"}
 
     def result(self, n_expected: Sequence[float], seed: int) -> Expectation:
         """Returns what the events added so far say.

@@ -28,7 +28,7 @@ from madminer_workflow.statistics import (
 from madminer_workflow.steps.data import OBSERVED, DataSet, data_sets
 from madminer_workflow.steps.evaluate import evaluate, histogram_data, point_events
 from madminer_workflow.steps.evaluation import Evaluation
-from madminer_workflow.steps.members import Member, model_of, off, spread_of
+from madminer_workflow.steps.members import Member, model_of, off, spread_of, sums_of
 
 if TYPE_CHECKING:
     from madminer_workflow.processes.drell_yan.likelihood import ExactLikelihood
@@ -215,7 +215,7 @@ def _ensemble(
     """Returns the evaluation of one member, or of the average of several."""
     if len(members) == 1:
         return members[0].evaluation
-    return evaluate(configuration, model_of(members), events)
+    return evaluate(configuration, model_of(members), events, sums_of(members))
 
 
 def _usable(evaluation: Evaluation) -> bool:

@@ -41,6 +41,7 @@ __all__ = [
     "histogram_data",
     "point_events",
     "reference_weights",
+    "sums_over",
 ]
 
 Floats = NDArray[np.float64]
@@ -104,13 +105,16 @@ def evaluate_file(
     return evaluation, target
 
 
-def evaluate(configuration: Configuration, model: Model, events: Events) -> Evaluation:
+def evaluate(
+    configuration: Configuration, model: Model, events: Events, sums: AsimovSums | None = None
+) -> Evaluation:
     """Evaluates a model on all events that no training has seen.
 
     Args:
         configuration: The configuration.
         model: The model, or an ensemble.
         events: All events of the file.
+        sums: The sums over these events where they are known, so that none is evaluated again.
 
     Raises:
         InputError: The model was trained on other observables or parameters.
@@ -127,7 +131,7 @@ def evaluate(configuration: Configuration, model: Model, events: Events) -> Eval
         method=model.method,
         limits=configuration.limits,
         n_events=sum(len(part.events) for part in parts),
-        **evaluation(configuration, model, parts, data_sets(configuration, events)),
+        **evaluation(configuration, model, parts, data_sets(configuration, events), sums),
     )
 
 
@@ -186,10 +190,10 @@ def point_events(theta: Floats, luminosity_ipb: float, events: Events) -> fisher
     return fisher.PointEvents(theta, luminosity_ipb, weights, events.gradients_at(theta))
 
 
-def expectation(
+def sums_over(
     configuration: Configuration, parts: Sequence[Part[Ratios]], data: Sequence[DataSet]
-) -> Expectation:
-    """Returns what log ratios say about expected data.
+) -> AsimovSums:
+    """Returns the sums over events that expected likelihoods are made of.
 
     Args:
         configuration: The configuration.
@@ -203,8 +207,22 @@ def expectation(
         morphing, weights_ref = part.events.header.weights(thetas).T, reference_weights(part)
         for some, log_ratio in part.model.log_ratio_blocks(part.events.x, thetas):
             sums.add(log_ratio, part.events.weights[some] @ morphing, weights_ref[some])
-    replica_seed = seed(configuration.seed, "replicas", parts[0].model.method)
-    return sums.result([one.n_events for one in expected], replica_seed)
+    return sums
+
+
+def expectation(
+    configuration: Configuration, method: str, sums: AsimovSums, data: Sequence[DataSet]
+) -> Expectation:
+    """Returns what log ratios say about expected data.
+
+    Args:
+        configuration: The configuration.
+        method: Name of the method, on which the seed of the replicas depends.
+        sums: The sums over events.
+        data: The sets of data, of which the observed ones are left out.
+    """
+    n_events = [one.n_events for one in data if one.x is None]
+    return sums.result(n_events, seed(configuration.seed, "replicas", method))
 
 
 def _from_ratio(
@@ -212,9 +230,11 @@ def _from_ratio(
     model: Model,
     parts: Sequence[Part[Model]],
     data: Sequence[DataSet],
+    sums: AsimovSums | None,
 ) -> Mapping[str, Any]:
     """Returns likelihoods from log ratios or densities."""
-    expected = expectation(configuration, parts, data)
+    sums = sums or sums_over(configuration, parts, data)
+    expected = expectation(configuration, model.method, sums, data)
     likelihoods = dict(zip([one.name for one in data], expected.expected, strict=False))
     thetas = _grid(configuration.limits)
     for one in data:
@@ -226,6 +246,7 @@ def _from_ratio(
     return {
         "likelihoods": likelihoods,
         "log_normalisation": expected.log_normalisation,
+        "sums": sums if METHODS[model.method].weighted else None,
         "joint": joint,
         "learned": learned,
         "fisher": None,
@@ -237,6 +258,7 @@ def _from_score(
     model: Model,
     parts: Sequence[Part[Model]],
     data: Sequence[DataSet],
+    _: AsimovSums | None,
 ) -> Mapping[str, Any]:
     """Returns likelihoods from histograms of the estimated score."""
     events, theta_ref = parts[0].events, model.theta_ref[0]
@@ -245,6 +267,7 @@ def _from_score(
     return {
         "likelihoods": _score_likelihoods(configuration, model, events, scores, data),
         "log_normalisation": None,
+        "sums": None,
         "joint": events.scores_at(theta_ref)[some],
         "learned": scores[some],
         "fisher": _score_information(configuration, model, events, scores),

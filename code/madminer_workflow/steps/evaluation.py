@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.statistics import FisherInformation, KinematicLikelihood
+from madminer_workflow.statistics import AsimovSums, FisherInformation, KinematicLikelihood
 from madminer_workflow.storage import read_json, read_npz, write_json, write_npz
 
 __all__ = ["Evaluation"]
@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _ALWAYS = ("joint", "learned")
 _ARRAYS = (*_ALWAYS, "log_normalisation")
+_SUMS = "sums"  # no set of data has this name
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Evaluation:
         n_events: Number of held-out events that stand for expected data.
         likelihoods: The kinematic likelihood of each set of data by its name.
         log_normalisation: log E_ref[r], zero for the true ratio; None for scores, (theta,).
+        sums: What likelihoods of expected data were made of; None for methods all of whose
+            members evaluate the same events, so that there is nothing to merge.
         joint: Joint log ratio, (pair,), or joint score, (pair, parameter), of held-out events.
         learned: What the model estimates for them, the same shape.
         fisher: Fisher information from the score; None for ratios or if it is not wanted.
@@ -43,6 +46,7 @@ class Evaluation:
     n_events: int
     likelihoods: Mapping[str, KinematicLikelihood]
     log_normalisation: Floats | None
+    sums: AsimovSums | None
     joint: Floats
     learned: Floats
     fisher: FisherInformation | None
@@ -59,11 +63,13 @@ class Evaluation:
         Args:
             folder: The folder to write into.
         """
-        skipped = (*_ARRAYS, "likelihoods")
+        skipped = (*_ARRAYS, "likelihoods", "sums")
         record = {name: value for name, value in vars(self).items() if name not in skipped}
         arrays = {name: vars(self)[name] for name in _ARRAYS}
         for data, likelihood in self.likelihoods.items():
             arrays |= {f"{data}.{name}": value for name, value in vars(likelihood).items()}
+        if self.sums is not None:
+            arrays |= {f"{_SUMS}.{name}": value for name, value in self.sums.arrays().items()}
         write_npz(
             folder / "result.npz",
             **{name: np.asarray(array) for name, array in arrays.items() if array is not None},
@@ -84,7 +90,10 @@ class Evaluation:
         try:
             special: dict[str, Any] = {name: arrays.pop(name) for name in _ALWAYS}
             special["log_normalisation"] = arrays.pop("log_normalisation", None)
-            special["likelihoods"] = _likelihoods(arrays)
+            fields = _by_prefix(arrays)
+            sums = fields.pop(_SUMS, None)
+            special["sums"] = sums and AsimovSums.of_arrays(sums)
+            special["likelihoods"] = {data: _likelihood(some) for data, some in fields.items()}
             special["limits"] = _limits(record["limits"])
             special["fisher"] = record["fisher"] and _information(record["fisher"])
             return cls(**{**record, **special})
@@ -92,13 +101,19 @@ class Evaluation:
             raise InputError(f"{folder}: not the result of an evaluation ({error})") from error
 
 
-def _likelihoods(arrays: Mapping[str, NDArray[Any]]) -> dict[str, KinematicLikelihood]:
-    """Returns the likelihoods of named arrays, by the names of the data."""
-    fields: dict[str, dict[str, Any]] = {}
+def _by_prefix(arrays: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, NDArray[Any]]]:
+    """Returns arrays with names `prefix.name` by prefix and name."""
+    groups: dict[str, dict[str, NDArray[Any]]] = {}
     for key, array in arrays.items():
-        data, name = key.split(".")
-        fields.setdefault(data, {})[name] = array if array.ndim else float(array)
-    return {data: KinematicLikelihood(**values) for data, values in fields.items()}
+        prefix, name = key.split(".")
+        groups.setdefault(prefix, {})[name] = array
+    return groups
+
+
+def _likelihood(arrays: Mapping[str, NDArray[Any]]) -> KinematicLikelihood:
+    """Returns the likelihood of named arrays."""
+    values: dict[str, Any] = {name: a if a.ndim else float(a) for name, a in arrays.items()}
+    return KinematicLikelihood(**values)
 
 
 def _limits(record: Mapping[str, Any]) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.registry import METHODS
-from madminer_workflow.statistics import KinematicLikelihood
+from madminer_workflow.statistics import AsimovSums, KinematicLikelihood
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import fold_of_member, set_of_member
 from madminer_workflow.storage import read_json
@@ -20,7 +21,7 @@ from madminer_workflow.storage import read_json
 if TYPE_CHECKING:
     from madminer_workflow.estimators import Model
 
-__all__ = ["Member", "model_of", "off", "read_members", "spread_of"]
+__all__ = ["Member", "model_of", "off", "read_members", "spread_of", "sums_of"]
 
 _LARGEST_EXCESS = 0.3  # of the validation loss, in units of what training after one epoch gains
 
@@ -106,6 +107,21 @@ def model_of(members: Sequence[Member]) -> Model:
         return Ensemble(models)
     except ValueError as error:
         raise InputError(f"{members[0].folder}: {error}") from error
+
+
+def sums_of(members: Sequence[Member]) -> AsimovSums | None:
+    """Returns the sums over the events of all members, if no two members share events.
+
+    Args:
+        members: The members of one method.
+    """
+    sums = [member.evaluation.sums for member in members if member.evaluation.sums is not None]
+    if len(sums) < len(members) or len({_fold(member) for member in members}) < len(members):
+        return None
+    total = copy.deepcopy(sums[0])
+    for other in sums[1:]:
+        total.merge(other)
+    return total
 
 
 def spread_of(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:

@@ -30,7 +30,7 @@ from madminer_workflow.statistics import Limit, combine
 from madminer_workflow.statistics.agreement import Agreement, Case, compare
 from madminer_workflow.steps.combine import DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, data_sets
-from madminer_workflow.steps.evaluate import Part, evaluate_file, expectation
+from madminer_workflow.steps.evaluate import Part, evaluate_file, expectation, sums_over
 from madminer_workflow.steps.members import read_members
 from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
@@ -210,7 +210,9 @@ def _train(
 def _floor(configuration: Configuration, events: Events, data: DataLimits) -> Limit:
     """Returns the limit from the exact ratio on all events, as cross-fitted members use them."""
     parts = [Part(_ExactRatio(events), events)]
-    expected = expectation(configuration, parts, data_sets(configuration, events)[:1])
+    wanted = data_sets(configuration, events)[:1]
+    sums = sums_over(configuration, parts, wanted)
+    expected = expectation(configuration, "floor", sums, wanted)
     return combine(data.scan, "floor", expected.expected[0])
 
 
