@@ -21,7 +21,7 @@ def test_a_validation_ends_with_its_table_and_files(tmp_path: Path) -> None:
     assert "1 of 2 done | dy1_4000_1\n2 of 2 done | dy1_4000_2\n" in result.output
     text = (tmp_path / "out" / "validation.md").read_text()
     assert text in result.output
-    assert "| dy1 | 4e3 | floor | corrected |" in text
+    assert "| dy1 | 4e3 | floor | best |" in text
     assert {row["seed"] for row in read_json(tmp_path / "out" / "validation.json")} == {1, 2}
     assert (tmp_path / "out" / "validation.png").stat().st_size > 0
 

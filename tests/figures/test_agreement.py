@@ -17,11 +17,11 @@ def rows(preset: str, method: str, form: str, overlaps: list[float]) -> list[Agr
 def test_every_event_file_is_a_point_of_its_method_and_bad_ones_lie_on_the_border() -> None:
     figure = agreement(
         [
-            *rows("dy2", "quadratic", "corrected", [0.98, 0.97]),
+            *rows("dy2", "quadratic", "best", [0.98, 0.97]),
             *rows("dy2", "quadratic", "raw", [0.1, 0.2]),
             *rows("dy2", "histogram", "-", [0.2, 0.9]),
             *rows("dy2", "rate", "-", [0.2, 0.9]),
-            *rows("dy3", "quadratic", "corrected", [0.99]),
+            *rows("dy3", "quadratic", "best", [0.99]),
         ]
     )
     first, second = figure.axes

@@ -172,7 +172,12 @@ def test_corrected_limits_and_their_errors_survive_their_file(tmp_path: Any) -> 
 
 def test_each_replica_is_relative_to_its_smallest_value() -> None:
     scan, replicas = make_scan(), np.random.default_rng(1).normal(size=(4, 54))
-    both = likelihood(np.zeros(54), replicas_plug_in=replicas, replicas_corrected=2.0 * replicas)
+    both = likelihood(
+        np.zeros(54),
+        corrected=np.zeros(54),
+        replicas_plug_in=replicas,
+        replicas_corrected=2.0 * replicas,
+    )
     limit = combine(scan, "alices", both)
     q = scan.rate_term - 2.0 * replicas
     full = q - q.min(axis=1, keepdims=True)
@@ -194,15 +199,17 @@ def test_halves_of_the_events_are_relative_to_their_smallest_values() -> None:
     assert limit.q_full_mc_std is None
 
 
-def test_q_is_the_corrected_one_where_there_is_one() -> None:
-    limit = combine(make_scan(), "alices", everything())
-    np.testing.assert_array_equal(limit.q_full, limit.q_full_corrected)
-    np.testing.assert_array_equal(limit.q_kinematics, limit.q_kinematics_corrected)
+def test_q_takes_a_share_of_the_correction_where_there_is_one() -> None:
+    certain = replace(everything(), replicas_corrected=everything().replicas_plug_in)
+    limit = combine(make_scan(), "alices", certain)
+    assert limit.correction_share == 1.0
+    np.testing.assert_allclose(limit.q_full, limit.q_full_corrected)
+    np.testing.assert_allclose(limit.q_kinematics, limit.q_kinematics_corrected)
     assert limit.q_full_plug_in is not None
     observed = replace(everything(), corrected=None, replicas_corrected=None)
     limit = combine(make_scan(), "alices", observed)
     np.testing.assert_array_equal(limit.q_full, limit.q_full_plug_in)
-    assert limit.q_full_corrected is None
+    assert limit.q_full_corrected is limit.correction_share is None
     score = combine(make_scan(), "sally", likelihood(observed.plug_in))
     np.testing.assert_array_equal(score.q_full, limit.q_full)
     assert score.q_full_plug_in is score.q_full_raw is None

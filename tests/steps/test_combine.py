@@ -197,7 +197,7 @@ def test_q_spreads_as_it_does_between_members(run: Any) -> None:
 def test_q_of_a_ratio_has_a_monte_carlo_error_and_q_of_a_score_has_none(run: Any) -> None:
     combination = combine_members(run.configuration, run.events, read_members(run.results))
     alices, sally = (combination.data["expected"].limits[name] for name in ("alices", "sally"))
-    replicas = alices.replicas["q_full_corrected"]
+    replicas = alices.replicas["q_full"]
     assert replicas.shape == (N_REPLICAS, 25)
     np.testing.assert_allclose(alices.q_full_mc_std, replicas.std(axis=0))
     assert sally.q_full_mc_std is sally.q_full_std is None

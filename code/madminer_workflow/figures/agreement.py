@@ -15,7 +15,7 @@ from madminer_workflow.statistics.agreement import Agreement
 
 __all__ = ["agreement"]
 
-_FORMS = ("corrected", "-")  # the headline of methods with a ratio, and that of the others
+_FORMS = ("best", "-")  # the headline of methods with a ratio, and that of the others
 _SHIFTS = {"kinematics": -0.16, "full": 0.16}  # of markers, which are open or filled
 _LOWEST = 0.7  # overlap below which points lie on the border of the figure
 

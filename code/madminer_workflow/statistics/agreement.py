@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from madminer_workflow.statistics.likelihood import Q_MAX
 from madminer_workflow.statistics.limits import Limit
 from madminer_workflow.statistics.regions import iou
 from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
 
 __all__ = ["Agreement", "Case", "compare"]
 
-_Q_MAX = 12.0  # where the test statistic matters for limits
-_FORMS = {"raw": "_raw", "plug-in": "_plug_in", "corrected": "_corrected"}
+_FORMS = {"raw": "_raw", "plug-in": "_plug_in", "corrected": "_corrected", "best": ""}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ class Agreement:
         n_events: Number of generated events.
         seed: Seed of the events and of the run.
         method: Name of the method; `floor` for the exact ratio on the same events.
-        form: Which q: `raw`, `plug-in` or `corrected`; `-` where there is one only.
+        form: Which q: `raw`, `plug-in`, `corrected`, or `best`, which is what limits are made of;
+            `-` where there is one only.
         which: With the rate (full) or without (kinematics).
         iou_68: Overlap of the 68 % regions.
         iou_95: Overlap of the 95 % regions.
@@ -90,10 +91,10 @@ def compare(limit: Limit, exact: Limit | None) -> Iterator[tuple[str, str, float
         raise ValueError("without an exact limit there is nothing to compare with")
     axes, levels = limit.axes, [threshold(p, len(limit.axes)) for p in (P_68, P_95)]
     forms = {form: ending for form, ending in _FORMS.items() if _has(limit, ending)}
-    for form, ending in (forms or {"-": ""}).items():
+    for form, ending in (forms if len(forms) > 1 else {"-": ""}).items():
         for which in ("kinematics", "full"):
             q, truth = getattr(limit, f"q_{which}{ending}"), getattr(exact, f"q_{which}")
-            rms = float(np.sqrt(np.mean((q - truth)[truth < _Q_MAX] ** 2)))
+            rms = float(np.sqrt(np.mean((q - truth)[truth < Q_MAX] ** 2)))
             iou_68, iou_95 = (iou(q, truth, level, axes) for level in levels)
             yield form, which, iou_68, iou_95, rms
 

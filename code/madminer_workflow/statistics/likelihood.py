@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["KinematicLikelihood"]
+__all__ = ["Q_MAX", "KinematicLikelihood"]
 
 Floats = NDArray[np.float64]
+
+Q_MAX = 12.0
+"""The test statistic up to which a likelihood matters for limits of up to three parameters."""
 
 
 @dataclass(frozen=True)
 class KinematicLikelihood:
     """The log-likelihood of the observables of some data, up to a constant.
 
-    Of expected data the corrected one is the better estimate of what the exact likelihood says.
-    Observed events have no weights to correct with; theirs is the plug-in likelihood.
+    Of expected data there are two estimates: the plug-in one, which is biased if the network is,
+    and the corrected one, which is not, but has more Monte Carlo noise. The best one takes as much
+    of the correction as is not noise. Observed events have no weights to correct with; theirs is
+    the plug-in likelihood.
 
     Attributes:
         n_events: Number of events of the data, the mean number for expected data.
@@ -28,8 +34,8 @@ class KinematicLikelihood:
             data, (theta,).
         replicas_plug_in: `plug_in` for resampled simulation; None without ratios, (replica, theta).
         replicas_corrected: `corrected` for the same; None where `corrected` is.
-        halves: The best estimate from either half of the simulated events; None if unknown,
-            (half, theta).
+        halves: The corrected or only estimate from either half of the simulated events; None if
+            unknown, (half, theta).
     """
 
     n_events: float
@@ -40,7 +46,38 @@ class KinematicLikelihood:
     replicas_corrected: Floats | None = None
     halves: Floats | None = None
 
+    @cached_property
+    def correction_share(self) -> float:
+        """The share of the correction that is not noise, in [0, 1]; zero without correction.
+
+        This is the positive-part estimator of Stein (James, Stein, 1961; Green, Strawderman,
+        1991): the noise is subtracted in quadrature, where the likelihood matters for limits.
+        """
+        if self.corrected is None or self.replicas_corrected is None:
+            return 0.0
+        assert self.replicas_plug_in is not None
+        correction = self.corrected - self.plug_in
+        noise = np.std(self.replicas_corrected - self.replicas_plug_in, axis=0, ddof=1)
+        known = np.isfinite(correction) & np.isfinite(noise)
+        best = np.max(self.corrected, initial=-np.inf, where=known)
+        matters = known & (self.corrected > best - 0.5 * Q_MAX)
+        size = float(np.sum(correction[matters] ** 2))
+        return max(0.0, 1.0 - float(np.sum(noise[matters] ** 2)) / size) if size else 1.0
+
     @property
     def log_likelihood(self) -> Floats:
-        """The best estimate: the corrected likelihood where there is one, (theta,)."""
-        return self.plug_in if self.corrected is None else self.corrected
+        """The best estimate, (theta,)."""
+        return self._best(self.plug_in, self.corrected)
+
+    @property
+    def replicas(self) -> Floats | None:
+        """The best estimate for resampled simulation; None without ratios, (replica, theta)."""
+        if self.replicas_plug_in is None:
+            return None
+        return self._best(self.replicas_plug_in, self.replicas_corrected)
+
+    def _best(self, plug_in: Floats, corrected: Floats | None) -> Floats:
+        """Returns the plug-in values with their share of the correction."""
+        if corrected is None:
+            return plug_in
+        return plug_in + self.correction_share * (corrected - plug_in)

@@ -83,8 +83,8 @@ class Limit:
         q_kinematics_raw: The same from the ratio as it was learned; None likewise.
         q_full_plug_in: The same from the normalised ratio; None likewise.
         q_kinematics_plug_in: The same from the normalised ratio; None likewise.
-        q_full_corrected: The same with the one-step correction, which `q_full` is then; None
-            likewise, and for observed data, whose `q_full` is `q_full_plug_in`.
+        q_full_corrected: The same with the one-step correction; None likewise, and for observed
+            data. `q_full` takes a share of the correction.
         q_kinematics_corrected: The same with the one-step correction; None likewise.
         q_full_mc_std: Monte Carlo error of `q_full`, from the number of simulated events; None
             without ratios.
@@ -92,6 +92,8 @@ class Limit:
         q_full_std: Standard deviation of `q_full` between the members of an ensemble; None if there
             is one member only.
         q_kinematics_std: Standard deviation of `q_kinematics` between members; None likewise.
+        correction_share: The share of the one-step correction in `q_full` and `q_kinematics`, that
+            which is not noise; None where there is no correction.
         replicas: Test statistics of resampled simulation by the names of their fields, and of its
             halves, relative to the smallest value on the grid; not saved, (replica, theta) each.
     """
@@ -113,6 +115,7 @@ class Limit:
     q_kinematics_mc_std: Floats | None = field(default=None, repr=False)
     q_full_std: Floats | None = field(default=None, repr=False)
     q_kinematics_std: Floats | None = field(default=None, repr=False)
+    correction_share: float | None = None
     replicas: Mapping[str, Floats] = field(default_factory=dict, repr=False)
 
     @property
@@ -169,8 +172,7 @@ class Limit:
         Args:
             which: With the rate (full) or without.
         """
-        plug_in = self.replicas.get(f"q_{which}_plug_in")
-        return self.replicas.get(f"q_{which}_corrected", plug_in)
+        return self.replicas.get(f"q_{which}")
 
     def on_grid(self, which: Which) -> Floats:
         """Returns the test statistic with one axis a parameter.
@@ -211,6 +213,8 @@ class Limit:
             "p_kinematics": self.p_kinematics,
         }
         optional = {name: vars(self)[name] for name in _OPTIONAL}
+        if self.correction_share is not None:
+            arrays["correction_share"] = np.array(self.correction_share)
         return arrays | {name: q for name, q in optional.items() if q is not None}
 
     @classmethod
@@ -220,6 +224,7 @@ class Limit:
         Args:
             arrays: Arrays by name, as `arrays` gives them.
         """
+        share = arrays.get("correction_share")
         return cls(
             name=str(arrays["name"]),
             parameters=tuple(str(name) for name in arrays["parameters"]),
@@ -228,6 +233,7 @@ class Limit:
             luminosity_ipb=float(arrays["luminosity_ipb"]),
             q_full=arrays["q_full"],
             q_kinematics=arrays["q_kinematics"],
+            correction_share=float(share) if share is not None else None,
             **_optional(arrays),
         )
 
@@ -257,8 +263,8 @@ def combine(
     for which, term in terms.items():
         resampled = _replicas(term, likelihood)
         found = _statistics(scan, term, likelihood)
-        if "_plug_in" in resampled:
-            found["_mc_std"] = _spread(resampled.get("_corrected", resampled["_plug_in"]))
+        if "" in resampled:
+            found["_mc_std"] = _spread(resampled[""])
         if len(members) > 1:
             singles = [_statistics(scan, term, member)[""] for member in members]
             found["_std"] = _spread(singles, ddof=1)
@@ -270,6 +276,7 @@ def combine(
         axes=scan.axes,
         theta_true=scan.theta_true,
         luminosity_ipb=scan.luminosity_ipb,
+        correction_share=None if likelihood.corrected is None else likelihood.correction_share,
         replicas=replicas,
         **statistics,
     )
@@ -313,6 +320,7 @@ def _replicas(term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats
     They are relative to their smallest values on the grid, (replica, theta) each.
     """
     forms = {
+        "": likelihood.replicas,
         "_plug_in": likelihood.replicas_plug_in,
         "_corrected": likelihood.replicas_corrected,
         "_halves": likelihood.halves,

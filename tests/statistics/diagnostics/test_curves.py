@@ -75,12 +75,14 @@ def test_effective_samples_are_those_of_the_weights() -> None:
 def test_curves_of_a_limit() -> None:
     limit = make_limit(corrected=True)
     curves = Curves.of(limit, "kinematics", N, np.ones(len(Q)))
-    np.testing.assert_allclose(curves.q, 1.5 * Q, atol=1e-9)
+    assert limit.correction_share == pytest.approx(0.96, abs=0.02)  # 1 - (0.1 / 0.5)^2
+    np.testing.assert_allclose(curves.q, (1.0 + 0.5 * limit.correction_share) * Q, atol=1e-9)
     assert curves.correction is not None
     assert curves.correction_error is not None
     np.testing.assert_allclose(curves.correction, 0.5 * Q, atol=1e-9)
     np.testing.assert_allclose(curves.correction_error, 0.1 * Q, rtol=0.25, atol=1e-9)
-    np.testing.assert_allclose(curves.error, curves.correction_error, rtol=0.02, atol=1e-9)
+    error = limit.correction_share * curves.correction_error
+    np.testing.assert_allclose(curves.error, error, rtol=0.02, atol=1e-9)
     assert curves.threshold == pytest.approx(LEVEL, abs=1e-3)
 
 

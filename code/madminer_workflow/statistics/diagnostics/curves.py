@@ -9,16 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from madminer_workflow.statistics import grid
+from madminer_workflow.statistics.likelihood import Q_MAX
 from madminer_workflow.statistics.limits import Limit, Which
 from madminer_workflow.statistics.teststatistic import P_95, threshold
 
-__all__ = ["Q_MAX", "Curves", "contour_points", "effective_samples"]
+__all__ = ["Curves", "contour_points", "effective_samples"]
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
-
-Q_MAX = 12.0
-"""The test statistic above which its error does not matter for limits."""
 
 _NEAR = 1.5  # factor in q within which a point is near a contour
 
