@@ -335,7 +335,7 @@ def test_all_arrays_of_limits_are_explained(products: Path) -> None:
         last = None if path.stem == "alices" else list(shapes).index("q_full_raw")
         wanted = {name: sizes[shapes[name]] for name in list(shapes)[:last]}
         if path.parent.name == "observed":
-            wanted = {name: size for name, size in wanted.items() if "_corrected" not in name}
+            wanted = {name: size for name, size in wanted.items() if "correct" not in name}
         assert found == wanted
 
 
