@@ -138,7 +138,7 @@ def _summary(outcome: Outcome) -> str:
     n_run = len(outcome.steps) - outcome.n_kept
     if not n_run:
         return f"nothing to do: all {outcome.n_kept} steps were finished"
-    kept = f", {outcome.n_kept} kept" if outcome.n_kept else ""
+    kept = f" ({outcome.n_kept} more kept)" if outcome.n_kept else ""
     return f"{n_run} steps{kept} in {outcome.seconds:.0f} s"
 
 

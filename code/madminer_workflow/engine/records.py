@@ -63,7 +63,7 @@ class Records:
                 self._make_way(folder)
                 place.rename(folder)
         record = _read(folder / RECORD)
-        if self._is_damaged(folder, record.get("outputs", {None: None})):
+        if not record or self._is_damaged(folder, record["outputs"]):
             return None
         return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
 
@@ -162,8 +162,9 @@ def _paths(published: Any) -> Iterator[Path]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Returns a record; an empty one if it cannot be read."""
+    """Returns a record; an empty one if it cannot be read or is not complete."""
     with contextlib.suppress(InputError):
         record = read_json(path)
-        return record if isinstance(record, dict) else {}
+        if isinstance(record, dict) and {"ingredients", "outputs", "published"} <= record.keys():
+            return record
     return {}
