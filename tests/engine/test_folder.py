@@ -1,8 +1,11 @@
 import multiprocessing
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
+from madminer_workflow.engine import folder
 from madminer_workflow.engine.folder import MARKER, check_path, claimed, stage_folders
 from madminer_workflow.errors import InputError
 
@@ -10,9 +13,9 @@ STAGES = ("sampling", "members")
 
 
 def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "new folder"
-    with claimed(folder, STAGES):
-        assert [path.name for path in folder.iterdir()] == [MARKER]
+    new = tmp_path / "a" / "new folder"
+    with claimed(new, STAGES):
+        assert [path.name for path in new.iterdir()] == [MARKER]
 
 
 def test_what_an_earlier_run_has_made_stays(tmp_path: Path) -> None:
@@ -67,9 +70,9 @@ def test_errors_inside_are_not_taken_for_those_of_the_folder(tmp_path: Path) -> 
         (tmp_path / "missing").read_text()
 
 
-def claim(folder: Path) -> str:
+def claim(path: Path) -> str:
     try:
-        with claimed(folder, STAGES):
+        with claimed(path, STAGES):
             return "claimed"
     except InputError as error:
         return str(error)
@@ -82,6 +85,20 @@ def test_two_runs_in_one_folder(tmp_path: Path) -> None:
             assert pool.apply(claim, [tmp_path]) == (f"output_dir: another run is using {tmp_path}")
             assert (tmp_path / "sampling").exists()
         assert pool.apply(claim, [tmp_path]) == "claimed"
+
+
+def test_the_steps_of_a_run_keep_the_folder_until_they_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with claimed(tmp_path, STAGES) as descriptor:
+        step = subprocess.Popen(["sleep", "60"], pass_fds=[descriptor])
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "_PATIENCE_SECONDS", 0.1)
+        assert claim(tmp_path).endswith(f"another run is using {tmp_path}")
+    ended = threading.Timer(0.2, step.kill)
+    ended.start()
+    assert claim(tmp_path) == "claimed"
+    step.wait()
 
 
 @pytest.mark.parametrize("character", list('"$`\\{}:?#%\n\t'))
