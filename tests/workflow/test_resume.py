@@ -304,11 +304,14 @@ def test_two_runs_in_one_folder(run: Run) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_a_run_that_is_killed_at_any_moment_resumes(run: Run, seed: int) -> None:
+    members = {"alices": 2, "sally": 1}
+    run.configure(members=members)
     assert run.again() == ALL
     expected = run.contents()
     moments = random.Random(seed)
     n_killed, force = 0, True
     while n_killed < 10:
+        run.configure(members=dict(moments.sample(list(members.items()), 2)))  # in any order
         with run.start(forced=sorted(ALL) if force else []) as started:
             try:
                 started.wait(moments.uniform(0.5, 6))
@@ -322,6 +325,7 @@ def test_a_run_that_is_killed_at_any_moment_resumes(run: Run, seed: int) -> None
             for name, expected_sum in outputs.items():
                 path = record.parent / name
                 assert path.is_dir() if expected_sum is None else sha256(path) == expected_sum
+    run.configure(members=members)
     run.again()
     assert run.contents() == expected
     assert run.again() == set()

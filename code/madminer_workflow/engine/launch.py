@@ -182,7 +182,8 @@ def _execute(steering: Any, pool: Pool, trackers: list[Any]) -> None:
         if all(step.state is not State.FAILED for step in steps(steering.workflow)):
             raise
     finally:
-        steering.serialize()
+        with contextlib.suppress(OSError):  # of a full disk: no result is in the snapshot
+            steering.serialize()
 
 
 @contextlib.contextmanager
