@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
-__all__ = ["run"]
+__all__ = ["STAGES", "run"]
 
 _PATH = click.Path(path_type=Path)
 _PROJECT = Path(__file__).resolve().parents[3]
 
-# The command that a stage runs.
-_COMMANDS = {
+STAGES = {
     "configuration": "configure",
     "sampling": "sample",
     "training": "train",
     "evaluation": "evaluate",
     "plotting": "plot",
 }
+"""The command that each stage runs."""
 
 
 @click.command()
@@ -71,7 +71,7 @@ def run(
 
     configuration = _load(input_file, header := read_header(data_file))
     forced = chosen("--force", list(chain(*force)), _labels(configuration, header))
-    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in _COMMANDS})
+    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
@@ -113,9 +113,9 @@ def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequen
     from madminer_workflow.configuration.restrict import plan
     from madminer_workflow.engine.graph import label
 
-    found: dict[str, list[str]] = {stage: [] for stage in ("all", *_COMMANDS)}
+    found: dict[str, list[str]] = {stage: [] for stage in ("all", *STAGES)}
     members: list[dict[str, Any]] = plan(complete(configuration, header), Path())["members"]
-    for stage in _COMMANDS:
+    for stage in STAGES:
         for member in [member for member in members if stage in member] or [{}]:
             words = ["all", stage, f"{stage}:{member['method']}"] if member else ["all", stage]
             for word in words:
@@ -130,7 +130,7 @@ def _code(project: Path) -> Callable[[str], str]:
     package = project / "code" / "madminer_workflow"
     sources = Sources(package, [project / "scripts" / "common.sh", project / "MLproject"])
     starters = [f"{package.name}.{module}" for module in ("__main__", "tracking.project")]
-    return lambda stage: sources.checksum(*starters, f"{package.name}.cli.{_COMMANDS[stage]}")
+    return lambda stage: sources.checksum(*starters, f"{package.name}.cli.{STAGES[stage]}")
 
 
 def _summary(outcome: Outcome) -> str:
