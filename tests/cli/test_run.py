@@ -93,6 +93,7 @@ def test_it_runs_the_workflow_and_prints_the_results(
     ("states", "summary"),
     [
         ([State.DONE] * 2, "2 steps in 1 s"),
+        ([State.DONE], "1 step in 1 s"),
         ([State.KEPT, State.DONE, State.KEPT, State.DONE], "2 steps (2 more kept) in 1 s"),
         ([State.KEPT] * 3, "nothing to do: all 3 steps were finished"),
     ],

@@ -139,7 +139,7 @@ def _summary(outcome: Outcome) -> str:
     if not n_run:
         return f"nothing to do: all {outcome.n_kept} steps were finished"
     kept = f" ({outcome.n_kept} more kept)" if outcome.n_kept else ""
-    return f"{n_run} steps{kept} in {outcome.seconds:.0f} s"
+    return f"{n_run} step{'s' if n_run > 1 else ''}{kept} in {outcome.seconds:.0f} s"
 
 
 def _show_products(output_dir: Path) -> None:
