@@ -4,6 +4,8 @@ DATA_FILE = data/dummy_data.h5
 INPUT_FILE = workflow/input.yml
 OUTPUT_DIR = .workdir
 JOBS =
+FORCE =
+UNTIL =
 PRESET = dy2
 EVENTS = 500000
 SEED = 1
@@ -12,7 +14,7 @@ SEEDS = 1,2,3,4,5
 PORT = 5000
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS PRESET EVENTS SEED PRESETS SEEDS PORT
+export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS FORCE UNTIL PRESET EVENTS SEED PRESETS SEEDS PORT
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
@@ -26,9 +28,10 @@ help: ## Print this list
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run it all (DATA_FILE INPUT_FILE OUTPUT_DIR JOBS)
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run it all, or what is left of it (DATA_FILE INPUT_FILE OUTPUT_DIR JOBS FORCE UNTIL)
 	@$(VENV) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
-		--output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"}
+		--output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"} \
+		$${FORCE:+--force "$$FORCE"} $${UNTIL:+--until "$$UNTIL"}
 
 coverage: environment ## Try out how often regions contain the truth (as yadage-run)
 	@$(VENV) -m madminer_workflow coverage --data_file "$$DATA_FILE" \

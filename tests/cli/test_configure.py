@@ -66,7 +66,8 @@ def test_observed_events_go_with_the_settings(configure, event_file, tmp_path, r
     status, folder = configure(event_file, text)
     assert status == 0
     (tmp_path / "data" / "observed.csv").unlink()
-    copied = read_npz(folder / "settings" / "observed.npz")
+    (copy,) = (folder / "settings").glob("observed-*.npz")
+    copied = read_npz(copy)
     assert copied["observables"].tolist() == ["energy", "angle"]
     assert copied["x"].tolist() == ([[1.0, 0.5], [2.0, -0.5]] if rows else [])
     published = yaml.safe_load((folder / "publish.yml").read_text())
@@ -79,7 +80,19 @@ def test_observed_events_go_with_the_settings(configure, event_file, tmp_path, r
 
 def test_without_observed_events_there_is_no_file_of_them(configure, event_file):
     _, folder = configure(event_file, "methods: [alice]")
-    assert not (folder / "settings" / "observed.npz").exists()
+    assert not list((folder / "settings").glob("observed*"))
+
+
+def test_other_observed_events_change_the_settings_that_use_them(configure, event_file, tmp_path):
+    seen = []
+    for value in (1, 2):
+        (tmp_path / "observed.csv").write_text(f"angle,energy\n0.5,{value}\n")
+        text = "methods: [alice]\nluminosity: 1\nobserved: {data: observed.csv}\n"
+        _, folder = configure(event_file, text)
+        settings = folder / "settings"
+        seen.append({path.name: path.read_text() for path in settings.glob("*.json")})
+    changed = {name for name, text in seen[0].items() if seen[1][name] != text}
+    assert changed == {"alice_0.evaluation.json", "plotting.json"}
 
 
 def test_paths_are_absolute(event_file, tmp_path, monkeypatch):

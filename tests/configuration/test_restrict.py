@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from madminer_workflow.configuration import load, load_learner
-from madminer_workflow.configuration.document import OBSERVED_FILE, complete
+from madminer_workflow.configuration.document import complete, observed_file
 from madminer_workflow.configuration.resolve import resolve
 from madminer_workflow.configuration.restrict import plan, settings
 from madminer_workflow.configuration.schema import validate
@@ -146,7 +146,7 @@ def test_steps_read_the_observed_events_beside_their_files(header, tmp_path, mon
     (tmp_path / "settings").mkdir()
     for name, content in files(document, header).items():
         (tmp_path / "settings" / name).write_text(json.dumps(content))
-    observed.save(tmp_path / "settings" / OBSERVED_FILE)
+    observed.save(tmp_path / "settings" / observed_file(observed))
     monkeypatch.chdir(tmp_path / "settings")
     Path("../data.csv").unlink()
     for name in EVALUATION | PLOTTING:

@@ -1,34 +1,44 @@
 import multiprocessing
+import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
-from madminer_workflow.engine.folder import MARKER, check_path, claimed
+from madminer_workflow.engine import folder
+from madminer_workflow.engine.folder import MARKER, check_path, claimed, stage_folders
 from madminer_workflow.errors import InputError
 
 STAGES = ("sampling", "members")
 
 
 def test_a_new_folder_is_made_and_marked(tmp_path: Path) -> None:
-    folder = tmp_path / "a" / "new folder"
-    with claimed(folder, STAGES):
-        assert [path.name for path in folder.iterdir()] == [MARKER]
+    new = tmp_path / "a" / "new folder"
+    with claimed(new, STAGES):
+        assert [path.name for path in new.iterdir()] == [MARKER]
 
 
-def test_only_what_a_run_has_made_for_the_stages_is_removed(tmp_path: Path) -> None:
+def test_what_an_earlier_run_has_made_stays(tmp_path: Path) -> None:
     with claimed(tmp_path, STAGES):
-        for name in ("sampling", "members_0", "members_12", "_yadage"):
-            (tmp_path / name).mkdir()
-            (tmp_path / name / "result").touch()
-    for name in ("sampling_of_mine", "members_x", "mlruns"):
-        (tmp_path / name).mkdir()
+        (tmp_path / "sampling").mkdir()
+        (tmp_path / "sampling" / "result").touch()
+    with claimed(tmp_path, STAGES):
+        assert (tmp_path / "sampling" / "result").exists()
+
+
+def test_a_link_in_the_place_of_a_stage_is_removed_but_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / MARKER).touch()
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "kept").touch()
     (tmp_path / "members").symlink_to(tmp_path / "elsewhere")
     with claimed(tmp_path, STAGES):
-        left = {path.name for path in tmp_path.iterdir()}
-    assert left == {MARKER, "sampling_of_mine", "members_x", "mlruns", "elsewhere"}
-    assert (tmp_path / "elsewhere" / "kept").exists()
+        assert {path.name for path in tmp_path.iterdir()} == {MARKER, "elsewhere"}
+
+
+def test_folders_of_stages(tmp_path: Path) -> None:
+    for name in ("sampling", "members_12", "members_0", "sampling_of_mine", "members_x", "mlruns"):
+        (tmp_path / name).mkdir()
+    found = [path.name for path in stage_folders(tmp_path, STAGES)]
+    assert found == ["members_0", "members_12", "sampling"]
 
 
 def test_a_folder_with_results_of_somebody_else_is_refused(tmp_path: Path) -> None:
@@ -60,9 +70,9 @@ def test_errors_inside_are_not_taken_for_those_of_the_folder(tmp_path: Path) -> 
         (tmp_path / "missing").read_text()
 
 
-def claim(folder: Path) -> str:
+def claim(path: Path) -> str:
     try:
-        with claimed(folder, STAGES):
+        with claimed(path, STAGES):
             return "claimed"
     except InputError as error:
         return str(error)
@@ -75,6 +85,20 @@ def test_two_runs_in_one_folder(tmp_path: Path) -> None:
             assert pool.apply(claim, [tmp_path]) == (f"output_dir: another run is using {tmp_path}")
             assert (tmp_path / "sampling").exists()
         assert pool.apply(claim, [tmp_path]) == "claimed"
+
+
+def test_the_steps_of_a_run_keep_the_folder_until_they_have_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with claimed(tmp_path, STAGES) as descriptor:
+        step = subprocess.Popen(["sleep", "60"], pass_fds=[descriptor])
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "_PATIENCE_SECONDS", 0.1)
+        assert claim(tmp_path).endswith(f"another run is using {tmp_path}")
+    ended = threading.Timer(0.2, step.kill)
+    ended.start()
+    assert claim(tmp_path) == "claimed"
+    step.wait()
 
 
 @pytest.mark.parametrize("character", list('"$`\\{}:?#%\n\t'))

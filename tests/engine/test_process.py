@@ -69,6 +69,14 @@ def test_bytes_that_are_not_text(tmp_path: Path) -> None:
     assert run("printf 'a\\377b'", tmp_path).last_lines == ("a\N{REPLACEMENT CHARACTER}b",)
 
 
+def test_files_that_a_command_inherits(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "w") as file:
+        command = f"ls /proc/$$/fd/{file.fileno()}"
+        assert run(command, tmp_path).status != 0
+        arguments = {"folder": tmp_path, "environment": os.environ, "log": tmp_path / "log"}
+        assert process.run(command, **arguments, inherited=[file.fileno()]).status == 0
+
+
 def test_a_signal_becomes_a_status(tmp_path: Path) -> None:
     assert run("kill -9 $$", tmp_path).status == 128 + signal.SIGKILL
 

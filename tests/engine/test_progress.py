@@ -55,3 +55,9 @@ def test_warnings_of_a_step_are_shown_when_it_is_done(tmp_path: Path) -> None:
         progress.show([Step("sampling", state, tmp_path)], complete=True)
     assert stream.getvalue().splitlines()[-1] == "WARNING: few events"
     assert stream.getvalue().count("WARNING") == 1
+
+
+def test_steps_that_are_kept_count_as_done() -> None:
+    stream = io.StringIO()
+    Progress(stream).show(steps(State.KEPT, State.WAITING), complete=True)
+    assert stream.getvalue() == "[0:00] 1 of 2 done | training m_0 kept\n"

@@ -54,9 +54,24 @@ def test_there_is_an_experiment_for_each_entry_point() -> None:
     assert set(store.EXPERIMENTS) == set(map(store.experiment, project["entry_points"]))
 
 
+def test_a_store_has_its_name_when_it_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(uri: str, _: Path) -> None:
+        make_store(Path(uri.removeprefix("sqlite:///")))
+        raise OSError("database or disk is full")
+
+    monkeypatch.setattr(store, "prepare", stop)
+    for _ in range(2):
+        with pytest.raises(InputError, match="disk is full"):
+            store.environment(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".partial-mlflow.db"]
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of MLflow and its many packages
 def test_a_new_store_has_all_experiments(tmp_path: Path) -> None:
+    (tmp_path / ".partial-mlflow.db").write_text("left by a run that was killed")
     variables = store.environment(tmp_path)
     from mlflow.tracking import MlflowClient
 

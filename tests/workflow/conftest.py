@@ -26,5 +26,5 @@ def project(tmp_path: Path) -> Path:
         (programs / name).write_text(f"#!/bin/sh\n{call}\n")
         (programs / name).chmod(0o755)
     (tmp_path / "my events.h5").write_text("events\n")
-    (tmp_path / "my input.yml").write_text("input\n")
+    (tmp_path / "my input.yml").write_text("{}\n")
     return folder

@@ -1,6 +1,7 @@
-"""Stands for `python -m madminer_workflow …`, also where it starts steps: each step copies names.
+"""Stands for `python -m madminer_workflow …`, also where it starts steps: each step copies text.
 
-Training of the method `fails` fails.
+The input file is JSON: the number of members of each method, and under the names of steps, or of
+steps and methods, anything that these shall depend on. Training of the method `fails` fails.
 """
 
 import itertools
@@ -9,68 +10,90 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-METHODS = [("alices", 0), ("alices", 1), ("sally", 0)]
+MEMBERS = {"alices": 2, "sally": 1}
 
 
-def check_events(data_file: str) -> None:
-    assert Path(data_file).read_text() == "events\n"
+def check_events(data_file: str) -> str:
+    text = Path(data_file).read_text()
+    assert text.startswith("events")
+    return text
 
 
 def configure(data_file: str, input_file: str, output_dir: Path) -> None:
     check_events(data_file)
-    methods = METHODS
-    if "fails" in Path(input_file).read_text():
-        methods = [*METHODS, ("fails", 0)]
-    members = []
-    for method, member in methods:
-        settings = {
-            step: f"{output_dir}/{step} {method}.json" for step in ("training", "evaluation")
-        }
-        for step, path in settings.items():
-            Path(path).write_text(f"{step} {method}")
-        name = f"{method}_{member}"
-        members.append({"name": name, "method": method, "member": member, **settings})
-    published = {"members": members}
-    for step in ("sampling", "plotting"):
-        published[step] = f"{output_dir}/{step}.json"
-        (output_dir / f"{step}.json").write_text(step)
+    document = json.loads(Path(input_file).read_text())
+    members = document.get("members", MEMBERS)
+
+    def write(name: str, *keys: str) -> str:
+        settings: dict[str, Any] = {key: document.get(key) for key in keys}
+        path = output_dir / "settings" / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"step": name, **settings}))
+        return str(path)
+
+    published = {
+        "sampling": write("sampling", *(f"sampling {method}" for method in members)),
+        "plotting": write("plotting", "plotting", "members"),
+        "members": [
+            {
+                "name": f"{method}_{number}",
+                "method": method,
+                "member": number,
+                **{
+                    step: write(f"{step} {method}", f"{step} {method}")
+                    for step in ("training", "evaluation")
+                },
+            }
+            for method, n_members in members.items()
+            for number in range(n_members)
+        ],
+    }
     (output_dir / "publish.yml").write_text(json.dumps(published))
 
 
 def sample(data_file: str, input_file: str, output_dir: Path) -> None:
-    check_events(data_file)
-    assert Path(input_file).read_text() == "sampling"
-    for method in ("alices", "sally", "fails"):
-        (output_dir / "samples" / method).mkdir(parents=True)
+    events, settings = check_events(data_file), json.loads(Path(input_file).read_text())
+    assert settings.pop("step") == "sampling"
+    for key, value in settings.items():
+        write(output_dir / "samples" / key.removeprefix("sampling "), events, value)
 
 
 def train(input_file: str, train_folder: str, output_dir: Path, member: str) -> None:
     method = Path(train_folder).name
-    assert Path(train_folder).is_dir()
-    assert Path(input_file).read_text() == f"training {method}"
-    if method == "fails":
+    settings = Path(input_file).read_text()
+    assert json.loads(settings)["step"] == f"training {method}"
+    if method == "fails" and "repaired" not in settings:
         print("error: nothing was learned", file=sys.stderr)
         Path(os.environ["MADMINER_WORKFLOW_STATUS_FILE"]).write_text("2\n")
         sys.exit(1)
-    (output_dir / "models" / f"{method}_{member}").mkdir(parents=True)
+    write(output_dir / "models" / f"{method}_{member}", read(train_folder), settings, member)
 
 
 def evaluate(data_file: str, input_file: str, model_file: str, output_dir: Path) -> None:
-    check_events(data_file)
+    events, settings = check_events(data_file), Path(input_file).read_text()
     name = Path(model_file).name
-    assert Path(model_file).is_dir()
-    assert Path(input_file).read_text() == f"evaluation {name.rpartition('_')[0]}"
-    (output_dir / "results" / name).mkdir(parents=True)
+    assert json.loads(settings)["step"] == f"evaluation {name.rpartition('_')[0]}"
+    write(output_dir / "results" / name, events, settings, read(model_file))
 
 
 def plot(data_file: str, input_file: str, result_files: str, output_dir: Path) -> None:
     check_events(data_file)
-    assert Path(input_file).read_text() == "plotting"
-    assert all(Path(path).is_dir() for path in result_files.splitlines())
+    settings, paths = Path(input_file).read_text(), result_files.splitlines()
+    assert json.loads(settings)["step"] == "plotting"
     for name in ("limits", "figures"):
-        (output_dir / name).mkdir()
-    (output_dir / "results.json").write_text(json.dumps(result_files.splitlines()))
+        write(output_dir / name, settings, *map(read, paths))
+    (output_dir / "results.json").write_text(json.dumps(paths))
+
+
+def write(folder: Path, *content: object) -> None:
+    folder.mkdir(parents=True)
+    (folder / "content").write_text(json.dumps(content))
+
+
+def read(folder: str) -> str:
+    return (Path(folder) / "content").read_text()
 
 
 STEPS: dict[str, Callable[..., None]] = {

@@ -60,7 +60,8 @@ def test_the_flow_in_folders_with_blanks(project: Path) -> None:
 
 
 def test_a_training_that_fails(project: Path) -> None:
-    (project.parent / "my input.yml").write_text("one fails\n")
+    members = {"alices": 2, "sally": 1, "fails": 1}
+    (project.parent / "my input.yml").write_text(json.dumps({"members": members}))
     outcome = run(project)
     assert outcome.report().startswith(
         "training fails_0 failed: status 2\n  error: nothing was learned\nlog: "

@@ -18,7 +18,7 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
     import yaml
 
     from madminer_workflow.configuration import load
-    from madminer_workflow.configuration.document import OBSERVED_FILE, complete
+    from madminer_workflow.configuration.document import complete, observed_file
     from madminer_workflow.configuration.restrict import plan, settings
     from madminer_workflow.events import read_header
     from madminer_workflow.storage import staged, write_json, write_text
@@ -30,6 +30,6 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
         for name, content in settings(document).items():
             write_json(folder / name, content)
         if configuration.observed is not None:
-            configuration.observed.save(folder / OBSERVED_FILE)
+            configuration.observed.save(folder / observed_file(configuration.observed))
     published = plan(document, (output_dir / "settings").resolve())
     write_text(output_dir / "publish.yml", yaml.safe_dump(published, sort_keys=False))

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["run"]
+from madminer_workflow.cli.options import words
+
+if TYPE_CHECKING:
+    from madminer_workflow.configuration import Configuration
+    from madminer_workflow.engine.launch import Outcome
+    from madminer_workflow.events import Header
+
+__all__ = ["STAGES", "run"]
 
 _PATH = click.Path(path_type=Path)
 _PROJECT = Path(__file__).resolve().parents[3]
+
+STAGES = {
+    "configuration": "configure",
+    "sampling": "sample",
+    "training": "train",
+    "evaluation": "evaluate",
+    "plotting": "plot",
+}
+"""The command that each stage runs."""
 
 
 @click.command()
@@ -22,26 +41,41 @@ _PROJECT = Path(__file__).resolve().parents[3]
     type=click.IntRange(min=1),
     help="Steps that run at the same time; by default one per core.",
 )
+@click.option(
+    "--force",
+    type=words,
+    multiple=True,
+    help="Steps to run again: all, STAGE or STAGE:METHOD; with commas between, or repeated.",
+)
+@click.option(
+    "--until",
+    type=words,
+    multiple=True,
+    help="Stages to stop after; with commas between, or repeated.",
+)
 @click.pass_context
 def run(
-    context: click.Context, data_file: Path, input_file: Path, output_dir: Path, jobs: int | None
+    context: click.Context,
+    data_file: Path,
+    input_file: Path,
+    output_dir: Path,
+    jobs: int | None,
+    force: tuple[list[str], ...],
+    until: tuple[list[str], ...],
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
-    from madminer_workflow.configuration import load
     from madminer_workflow.engine import launch
+    from madminer_workflow.engine.selection import chosen
     from madminer_workflow.events import read_header
-    from madminer_workflow.steps.report import table
-    from madminer_workflow.storage import read_json
     from madminer_workflow.tracking import store
 
-    logging.disable(logging.WARNING)  # the first step gives the warnings
-    try:
-        load(input_file, read_header(data_file))
-    finally:
-        logging.disable(logging.NOTSET)
+    configuration = _load(input_file, header := read_header(data_file))
+    forced = chosen("--force", list(chain(*force)), _labels(configuration, header))
+    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
+    observed = configuration.observed
     outcome = launch.run(
         "workflow/workflow.yml",
         {name: str(path.absolute()) for name, path in paths.items()},
@@ -49,11 +83,70 @@ def run(
         jobs,
         toplevel=_PROJECT,
         environment=store.environment,
+        code=_code(_PROJECT),
+        references={input_file.absolute(): [observed.path] if observed else []},
+        forced=forced,
+        until=stages,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
         context.exit(1)
-    click.echo(f"{len(outcome.steps)} steps in {outcome.seconds:.0f} s\n", err=True)
+    click.echo(_summary(outcome) + "\n", err=True)
+    if not stages or "plotting" in stages:
+        _show_products(output_dir)
+
+
+def _load(input_file: Path, header: Header) -> Configuration:
+    """Returns the configuration; the first step will give the warnings about it."""
+    from madminer_workflow.configuration import load
+
+    logging.disable(logging.WARNING)
+    try:
+        return load(input_file, header)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
+    """Returns the labels of the steps that each word of `--force` stands for."""
+    from madminer_workflow.configuration.document import complete
+    from madminer_workflow.configuration.restrict import plan
+    from madminer_workflow.engine.graph import label
+
+    found: dict[str, list[str]] = {stage: [] for stage in ("all", *STAGES)}
+    members: list[dict[str, Any]] = plan(complete(configuration, header), Path())["members"]
+    for stage in STAGES:
+        for member in [member for member in members if stage in member] or [{}]:
+            words = ["all", stage, f"{stage}:{member['method']}"] if member else ["all", stage]
+            for word in words:
+                found.setdefault(word, []).append(label(stage, member))
+    return found
+
+
+def _code(project: Path) -> Callable[[str], str]:
+    """Returns what gives the checksum of all code of this project that a stage runs."""
+    from madminer_workflow.engine.sources import Sources
+
+    package = project / "code" / "madminer_workflow"
+    sources = Sources(package, [project / "scripts" / "common.sh", project / "MLproject"])
+    starters = [f"{package.name}.{module}" for module in ("__main__", "tracking.project")]
+    return lambda stage: sources.checksum(*starters, f"{package.name}.cli.{STAGES[stage]}")
+
+
+def _summary(outcome: Outcome) -> str:
+    """Returns what was done."""
+    n_run = len(outcome.steps) - outcome.n_kept
+    if not n_run:
+        return f"nothing to do: all {outcome.n_kept} steps were finished"
+    kept = f" ({outcome.n_kept} more kept)" if outcome.n_kept else ""
+    return f"{n_run} step{'s' if n_run > 1 else ''}{kept} in {outcome.seconds:.0f} s"
+
+
+def _show_products(output_dir: Path) -> None:
+    """Prints the results and where they are."""
+    from madminer_workflow.steps.report import table
+    from madminer_workflow.storage import read_json
+
     products = output_dir / "plotting"
     click.echo(table(read_json(products / "results.json")) + "\n")
     for name in ("results.json", "limits", "figures"):

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import asdict
 from typing import Any
+
+import numpy as np
 
 from madminer_workflow.configuration.model import Configuration, Fisher, Method, Plotting, Thetas
 from madminer_workflow.configuration.schema import subschema, uses
 from madminer_workflow.events.header import Header
+from madminer_workflow.events.observed import Observed
 
-__all__ = ["OBSERVED_FILE", "Document", "complete"]
+__all__ = ["Document", "complete", "observed_file"]
 
 Document = dict[str, Any]
 
-OBSERVED_FILE = "observed.npz"
-"""Where a complete document expects the observed events, beside itself."""
+
+def observed_file(observed: Observed) -> str:
+    """Returns where a complete document expects the observed events, beside itself.
+
+    The name tells the content, so that a document changes with the events that it names.
+
+    Args:
+        observed: The observed events.
+    """
+    content = hashlib.sha256(json.dumps(observed.observables).encode())
+    content.update(np.ascontiguousarray(observed.x).tobytes())
+    return f"observed-{content.hexdigest()[:16]}.npz"
 
 
 def complete(configuration: Configuration, header: Header) -> Document:
@@ -25,6 +40,7 @@ def complete(configuration: Configuration, header: Header) -> Document:
         header: The header of the event file.
     """
     limits, histogram = configuration.limits, configuration.histogram
+    observed = configuration.observed
     return {
         "methods": [method.name for method in configuration.methods],
         "estimator": configuration.methods[0].estimator,
@@ -39,7 +55,7 @@ def complete(configuration: Configuration, header: Header) -> Document:
             "resolutions": list(limits.resolutions),
             "theta_true": [list(theta) for theta in limits.thetas_true],
         },
-        **({} if configuration.observed is None else {"observed": {"data": OBSERVED_FILE}}),
+        **({} if observed is None else {"observed": {"data": observed_file(observed)}}),
         "include_xsec": list(limits.include_xsec),
         "histogram_vars": list(histogram.observables),
         "histogram_bins": histogram.bins,

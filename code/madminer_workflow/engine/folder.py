@@ -1,21 +1,23 @@
-"""The folder of a run: whose it is, who is using it, and what an earlier run left there."""
+"""The folder of a run: whose it is, who is using it, and what in it belongs to the stages."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import re
-import shutil
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TextIO
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["MARKER", "METADATA", "check_path", "claimed"]
+__all__ = ["MARKER", "METADATA", "check_path", "claimed", "stage_folders"]
 
 MARKER = ".madminer-workflow"
 METADATA = "_yadage"
+
+_PATIENCE_SECONDS = 2.0
+"""How long the steps of a run that was killed may take to end, too."""
 
 # Paths travel through double quotes of sh, Python format strings, container mounts (`:`) and
 # URIs (`?#%`); blanks and all other characters are safe there.
@@ -40,15 +42,19 @@ def check_path(name: str, path: str) -> None:
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, stages: Collection[str]) -> Iterator[None]:
+def claimed(folder: Path, stages: Collection[str]) -> Iterator[int]:
     """Makes or takes over the folder of a run and keeps other runs out of it.
 
-    What an earlier run made for the same stages is removed. A folder that was not made by a run
-    is taken over only if nothing in it has the name of a stage.
+    A folder that was not made by a run is taken over only if nothing in it has the name of a
+    stage. The folder stays claimed as long as a process has the file open that is yielded: with
+    the steps of a run that is killed, nobody else can come between.
 
     Args:
         folder: The folder.
         stages: The names of the stages, which are the names of their folders.
+
+    Yields:
+        The descriptor of an open file, for processes that write into the folder.
 
     Raises:
         InputError: The folder cannot be used, belongs to somebody else or is in use.
@@ -57,17 +63,31 @@ def claimed(folder: Path, stages: Collection[str]) -> Iterator[None]:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _check_ours(folder, stages)
-            stack.enter_context(_locked(folder / MARKER))
-            for path in _stage_folders(folder, stages):
-                _remove(path)
+            descriptor = stack.enter_context(_locked(folder / MARKER))
+            for path in stage_folders(folder, stages):
+                if path.is_symlink():  # a step writes here and nowhere else
+                    path.unlink()
         except OSError as error:
             raise InputError(f"output_dir: {folder} cannot be used ({error.strerror})") from error
-        yield
+        yield descriptor
+
+
+def stage_folders(folder: Path, stages: Collection[str]) -> list[Path]:
+    """Returns what has the name of a stage, or of one of the steps of a stage with several.
+
+    Args:
+        folder: The folder of a run.
+        stages: The names of the stages.
+    """
+    names = "|".join(map(re.escape, stages))
+    return sorted(
+        path for path in folder.iterdir() if re.fullmatch(rf"({names})(_\d+)?", path.name)
+    )
 
 
 def _check_ours(folder: Path, stages: Collection[str]) -> None:
     """Refuses a folder with results of somebody else, which a run would remove."""
-    old = _stage_folders(folder, stages)
+    old = stage_folders(folder, [*stages, METADATA])
     if old and not (folder / MARKER).exists():
         raise InputError(
             f"output_dir: {folder} has a {old[0].name!r} that no run has made; "
@@ -75,27 +95,18 @@ def _check_ours(folder: Path, stages: Collection[str]) -> None:
         )
 
 
-def _stage_folders(folder: Path, stages: Collection[str]) -> list[Path]:
-    """Returns what has the name of a stage, or of one of the steps of a stage with several."""
-    names = "|".join(map(re.escape, stages))
-    ours = re.compile(rf"({names})(_\d+)?|{METADATA}")
-    return sorted(path for path in folder.iterdir() if ours.fullmatch(path.name))
-
-
 @contextlib.contextmanager
-def _locked(marker: Path) -> Iterator[TextIO]:
-    """Locks the marker; the kernel gives the lock back when the process ends, however it ends."""
+def _locked(marker: Path) -> Iterator[int]:
+    """Locks the marker; the kernel gives the lock back when the processes end, however they end."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     with open(marker, "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"output_dir: another run is using {marker.parent}") from error
-        yield file
-
-
-def _remove(path: Path) -> None:
-    """Removes a folder, or a file or link that stands in its place."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    line = f"output_dir: another run is using {marker.parent}"
+                    raise InputError(line) from error
+                time.sleep(0.05)
+        yield file.fileno()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adage import nodestate
 
-__all__ = ["State", "Step", "steps"]
+__all__ = ["State", "Step", "label", "steps"]
 
 
 class State(enum.Enum):
@@ -18,6 +19,7 @@ class State(enum.Enum):
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"
+    KEPT = "kept"
     FAILED = "failed"
 
 
@@ -48,14 +50,25 @@ def steps(workflow: Any) -> list[Step]:
     return [_step(node) for node in nodes if not node.task.pubOnlyTask()]
 
 
+def label(stage: str, parameters: Mapping[str, Any]) -> str:
+    """Returns what a user calls a step.
+
+    Args:
+        stage: Its stage.
+        parameters: Its parameters.
+
+    >>> label("training", {"name": "alices_0"}), label("sampling", {})
+    ('training alices_0', 'sampling')
+    """
+    return f"{stage} {parameters['name']}" if "name" in parameters else stage
+
+
 def _step(node: Any) -> Step:
     """Returns the step of a node."""
     task = node.task
-    name = task.parameters.json().get("name")
-    stage: str = task.metadata["wflow_stage"]
     state = _state(node)
     return Step(
-        label=f"{stage} {name}" if name else stage,
+        label=label(task.metadata["wflow_stage"], task.parameters.json()),
         state=state,
         folder=Path(task.state.readwrite[0]),
         error=node.resultproxy.error if state is State.FAILED else None,
@@ -65,9 +78,9 @@ def _step(node: Any) -> Step:
 def _state(node: Any) -> State:
     """Returns the state of a node, which adage calls running as soon as it is submitted."""
     if node.state == nodestate.SUCCESS:
-        return State.DONE
+        return State.KEPT if node.resultproxy.kept else State.DONE
     if node.state == nodestate.FAILED:
         return State.FAILED
-    if node.state == nodestate.RUNNING and not getattr(node.resultproxy, "waiting", False):
+    if node.state == nodestate.RUNNING and node.resultproxy.started:
         return State.RUNNING
     return State.WAITING

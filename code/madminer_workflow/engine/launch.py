@@ -7,9 +7,10 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TextIO
 
 import yadageschemas
@@ -18,11 +19,15 @@ from yadage import workflow_loader
 from yadage.backends.packtivitybackend import PacktivityBackend
 from yadage.steering_object import YadageSteering
 
-from madminer_workflow.engine.folder import METADATA, check_path, claimed
+from madminer_workflow.engine.checksums import Checksums
+from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
+from madminer_workflow.engine.ingredients import Ingredients, no_code
 from madminer_workflow.engine.interruption import Interruption
 from madminer_workflow.engine.pool import Pool
 from madminer_workflow.engine.progress import Progress
+from madminer_workflow.engine.records import Records, remove
+from madminer_workflow.engine.selection import pruned
 
 __all__ = ["Outcome", "n_cores", "run"]
 
@@ -47,6 +52,16 @@ class Outcome:
         """The steps that failed."""
         return tuple(step for step in self.steps if step.state is State.FAILED)
 
+    @property
+    def n_kept(self) -> int:
+        """The number of steps that an earlier run had finished."""
+        return sum(step.state is State.KEPT for step in self.steps)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all steps are finished."""
+        return all(step.state in (State.DONE, State.KEPT) for step in self.steps)
+
     def report(self) -> str:
         """Returns what failed, with the last lines of each step and the path of its log."""
         waiting = sum(step.state is State.WAITING for step in self.steps)
@@ -64,9 +79,16 @@ def run(
     *,
     toplevel: Path,
     environment: Callable[[Path], Mapping[str, str]] = lambda _: {},
+    code: Callable[[str], str] = no_code,
+    references: Mapping[Path, Collection[Path]] = MappingProxyType({}),
+    forced: Collection[str] = (),
+    until: Collection[str] = (),
     stream: TextIO = sys.stderr,
 ) -> Outcome:
     """Runs a workflow and returns when it has ended, whether or not a step failed.
+
+    A step that an earlier run in the same folder has finished is kept, unless what it was made
+    from has changed, something that it made is missing or damaged, or it is forced.
 
     Args:
         workflow: The file of the specification, relative to `toplevel`.
@@ -75,6 +97,10 @@ def run(
         jobs: The number of steps that run at the same time.
         toplevel: The folder that references of the specification start from.
         environment: Gives variables for every step; called when the folder is ours.
+        code: Gives the checksum of the code that a stage runs.
+        references: Further files that count as parts of a file in `initdata`.
+        forced: Labels of steps that are run in any case.
+        until: Stages after which to stop; none stands for all.
         stream: Where progress is written.
 
     Raises:
@@ -87,14 +113,37 @@ def run(
     specification = workflow_loader.workflow(
         workflow, toplevel=str(toplevel), schemadir=yadageschemas.schemadir
     )
-    with claimed(output_dir, [stage["name"] for stage in specification["stages"]]):
+    stages = [stage["name"] for stage in specification["stages"]]
+    if until:
+        specification = pruned(specification, until)
+    with claimed(output_dir, stages) as lock:
+        checksums = Checksums(output_dir / METADATA / "checksums.json")
+        folders = stage_folders(output_dir, stages)
+        records = Records(folders, output_dir / METADATA / "earlier", checksums)
+        roots = [output_dir, *map(Path, initdata.values())]
+        ingredients = Ingredients(
+            checksums, roots=roots, toplevel=toplevel, references=references, code=code
+        )
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
         variables = {"OMP_NUM_THREADS": threads, **environment(output_dir)}
         steering = _steering(specification, initdata, output_dir)
         log = output_dir / METADATA / "engine.log"
-        with _engine_log(log), Interruption() as interruption, Pool(jobs, variables) as pool:
+        pool = Pool(jobs, variables, [lock], records, ingredients, forced)
+        with _engine_log(log), Interruption() as interruption, pool:
             _execute(steering, pool, [Progress(stream), interruption])
-    return Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
+        checksums.save()
+        outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
+        if outcome.is_complete and not until:
+            _tidy(folders, outcome, records)
+    return outcome
+
+
+def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None:
+    """Removes what earlier runs have made and nothing of this one stands in."""
+    for folder in folders:
+        if not any(step.folder.is_relative_to(folder) for step in outcome.steps):
+            remove(folder)
+    records.tidy()
 
 
 def n_cores() -> int:
@@ -133,7 +182,8 @@ def _execute(steering: Any, pool: Pool, trackers: list[Any]) -> None:
         if all(step.state is not State.FAILED for step in steps(steering.workflow)):
             raise
     finally:
-        steering.serialize()
+        with contextlib.suppress(OSError):  # of a full disk: no result is in the snapshot
+            steering.serialize()
 
 
 @contextlib.contextmanager

@@ -7,14 +7,26 @@ worker processes, which would live on when the run is killed.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from packtivity.syncbackends import ExecutionConfig, packconfig, run_packtivity
+from packtivity import datamodel
+from packtivity.syncbackends import (
+    ExecutionConfig,
+    acquire_job_env,
+    finalize_inputs,
+    packconfig,
+    prepublish,
+    run_packtivity,
+)
 
 from madminer_workflow.engine import process
+from madminer_workflow.engine.graph import label
+from madminer_workflow.engine.ingredients import Ingredients
+from madminer_workflow.engine.records import Records
 
 __all__ = ["Job", "Pool"]
 
@@ -22,18 +34,11 @@ __all__ = ["Job", "Pool"]
 class Job:
     """A submitted step, in the form that Yadage keeps as `resultproxy` of a node."""
 
-    def __init__(self, future: Future[Any]) -> None:
-        """Wraps the future of the step's published data.
-
-        Args:
-            future: Where the data or the exception will be.
-        """
-        self.future = future
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the step has not started for lack of a free place."""
-        return not (self.future.running() or self.future.done())
+    def __init__(self) -> None:
+        """Has not started."""
+        self.future: Future[Any] = Future()
+        self.started = False
+        self.kept = False
 
     @property
     def error(self) -> BaseException | None:
@@ -51,18 +56,35 @@ class Job:
 class Pool:
     """Runs steps as local processes; a context that kills what is running when it ends."""
 
-    def __init__(self, jobs: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        environment: Mapping[str, str],
+        inherited: Collection[int],
+        records: Records,
+        ingredients: Ingredients,
+        forced: Collection[str] = (),
+    ) -> None:
         """Makes an idle pool.
 
         Args:
             jobs: The number of steps that run at the same time.
             environment: Variables for every step.
+            inherited: Descriptors of files that stay open in every step.
+            records: The steps that earlier runs have finished, which are not run again.
+            ingredients: Tells what steps are made from.
+            forced: The labels of steps that are run again nevertheless.
         """
         # Packtivity's own log is keyed by the name of a step, which members share.
-        self._execution = ExecutionConfig({"logging": False, "environment": dict(environment)})
+        self._execution = ExecutionConfig(
+            {"logging": False, "environment": dict(environment), "inherited": inherited}
+        )
         self._packtivity = packconfig(executor={"docker-encapsulated": "local"})
+        self._records = records
+        self._ingredients = ingredients
+        self._forced = frozenset(forced)
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="step")
-        self._futures: list[Future[Any]] = []
+        self._jobs: list[Job] = []
 
     def __enter__(self) -> Pool:
         """Returns the pool."""
@@ -76,7 +98,7 @@ class Pool:
     ) -> None:
         """Starts no more steps, kills those that run, and returns when all have ended."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        while not all(future.done() for future in self._futures):
+        while not all(job.future.done() for job in self._jobs):
             process.kill_all()  # again, for what has just been starting
             time.sleep(0.05)
 
@@ -91,9 +113,11 @@ class Pool:
             state: Its folders.
             metadata: Its name.
         """
-        arguments = (spec, parameters, state, metadata, self._packtivity, self._execution)
-        self._futures.append(self._threads.submit(run_packtivity, *arguments))
-        return Job(self._futures[-1])
+        job = Job()
+        arguments = (job, spec, parameters, state, metadata)
+        job.future = self._threads.submit(self._finish, *arguments)
+        self._jobs.append(job)
+        return job
 
     def ready(self, job: Job) -> bool:
         """Returns whether a step has ended."""
@@ -106,3 +130,45 @@ class Pool:
     def result(self, job: Job) -> Any:
         """Returns what a successful step published."""
         return job.future.result()
+
+    def _finish(
+        self,
+        job: Job,
+        spec: Mapping[str, Any],
+        parameters: Any,
+        state: Any,
+        metadata: Mapping[str, Any],
+    ) -> Any:
+        """Returns what a step publishes, after it was run unless it is finished already."""
+        folder = Path(state.readwrite[0])
+        made_from = self._made_from(spec, parameters, state, metadata)
+        if label(metadata["wflow_stage"], parameters.json()) in self._forced:
+            self._records.forget(made_from)
+        elif (published := self._records.find(folder, made_from)) is not None:
+            job.kept = True
+            return datamodel.create(published, state.datamodel)
+        job.started = True
+        self._records.make_way(folder)
+        state.ensure()
+        published = run_packtivity(
+            spec, parameters, state, metadata, self._packtivity, self._execution
+        )
+        # What has changed while the step ran, it may have seen before or after that.
+        if self._made_from(spec, parameters, state, metadata) == made_from:
+            self._records.write(folder, made_from, published.json())
+        return published
+
+    def _made_from(
+        self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Returns what a step is made from."""
+        parameters, state = finalize_inputs(parameters, state)
+        job, environment = acquire_job_env(spec, parameters, state, metadata, self._packtivity)
+        published = prepublish(spec, parameters, state, self._packtivity)
+        folder = Path(state.readwrite[0])
+        return self._ingredients.of(
+            metadata["wflow_stage"],
+            job["command"],
+            folder,
+            [environment, spec["publisher"], published and published.json()],
+        )

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +45,14 @@ class Finished:
     last_lines: tuple[str, ...]
 
 
-def run(command: str, *, folder: Path, environment: Mapping[str, str], log: Path) -> Finished:
+def run(
+    command: str,
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    log: Path,
+    inherited: Collection[int] = (),
+) -> Finished:
     """Runs a shell command and writes its output to a log, line by line and with the time.
 
     Args:
@@ -53,11 +60,12 @@ def run(command: str, *, folder: Path, environment: Mapping[str, str], log: Path
         folder: The folder to run it in.
         environment: All environment variables of the command.
         log: The file to write; what stood there is replaced.
+        inherited: Descriptors of files that stay open in the command.
     """
     last: collections.deque[str] = collections.deque(maxlen=_N_LAST_LINES)
     with open(log, "w", encoding="utf-8", buffering=1) as file:
         file.write(f"{_now()} $ {command}\n")
-        with _started(command, folder, environment) as process:
+        with _started(command, folder, environment, inherited) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 file.write(f"{_now()} {line.rstrip()}\n")
@@ -77,7 +85,7 @@ def kill_all() -> None:
 
 @contextlib.contextmanager
 def _started(
-    command: str, folder: Path, environment: Mapping[str, str]
+    command: str, folder: Path, environment: Mapping[str, str], inherited: Collection[int]
 ) -> Iterator[subprocess.Popen[str]]:
     """Starts a command in a group of its own; none of the group is left when the block ends."""
     told = _TELL_OF_DEATH if shutil.which(_TELL_OF_DEATH[0]) else []
@@ -91,6 +99,7 @@ def _started(
         text=True,
         errors="replace",
         start_new_session=True,
+        pass_fds=inherited,
     )
     with _lock:
         _running.add(process)

@@ -61,12 +61,13 @@ class Progress:
         count = collections.Counter(step.state for step in known)
         total = f"{len(known)}{'' if complete else '+'}"
         failed = f", {count[State.FAILED]} failed" if count[State.FAILED] else ""
-        head = f"[{_clock(self._elapsed())}] {count[State.DONE]} of {total} done{failed}"
+        done = count[State.DONE] + count[State.KEPT]
+        head = f"[{_clock(self._elapsed())}] {done} of {total} done{failed}"
         clear = _CLEAR_LINE if self._terminal else ""
         for step in known:
             if event := self._event(step):
                 self._write(f"{clear}{head} | {step.label} {event}\n")
-                if step.state is State.DONE:
+                if step.state in (State.DONE, State.KEPT):
                     self._write("".join(f"{line}\n" for line in _warnings(step)))
         if self._terminal:
             running = [step.label for step in known if step.state is State.RUNNING]
@@ -81,6 +82,8 @@ class Progress:
         if step.state is State.RUNNING:
             self._started[key] = self._elapsed()
             return "started"
+        if step.state is State.KEPT:
+            return "kept"
         took = self._elapsed() - self._started.get(key, self._elapsed())
         return f"{step.state.value} after {_clock(took)}"
 

@@ -49,7 +49,8 @@ def local(
     """Runs the command of a step in its folder.
 
     Args:
-        config: Execution settings; `environment` among them are variables for every step.
+        config: Execution settings; `environment` among them are variables for every step, and
+            `inherited` the descriptors of files that stay open in it.
         environment: The `environment` of the step's specification; its image is not used.
         state: The folders of the step.
         job: The command.
@@ -65,6 +66,7 @@ def local(
         folder=Path(state.readwrite[0]),
         environment={**os.environ, **config.config.get("environment", {}), **own},
         log=log,
+        inherited=config.config.get("inherited", ()),
     )
     if finished.status:
         raise StepError(finished, log)

@@ -37,9 +37,12 @@ def environment(output_dir: Path) -> Mapping[str, str]:
     Raises:
         InputError: The store that MLFLOW_TRACKING_URI names cannot be used.
     """
-    own = f"{_SQLITE}{output_dir / 'mlflow.db'}"
+    file = output_dir / "mlflow.db"
+    own = f"{_SQLITE}{file}"
     uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI", own))
     try:
+        if uri == own and not file.exists():
+            _create(file, output_dir / "mlruns")
         prepare(uri, output_dir / "mlruns" if uri == own else None)
     except Exception as error:  # whatever SQLite, SQLAlchemy, requests and MLflow raise
         line = str(error).partition("\n")[0]
@@ -65,6 +68,14 @@ def prepare(uri: str, artifact_root: Path | None) -> None:
         if client.get_experiment_by_name(name) is None:
             location = str(artifact_root / name) if artifact_root else None
             client.create_experiment(name, artifact_location=location)
+
+
+def _create(file: Path, artifact_root: Path) -> None:
+    """Makes a store that has its name when it is complete; MLflow cannot go on with half of one."""
+    partial = file.with_name(f".partial-{file.name}")
+    partial.unlink(missing_ok=True)
+    prepare(f"{_SQLITE}{partial}", artifact_root)
+    partial.replace(file)
 
 
 def _absolute(uri: str) -> str:

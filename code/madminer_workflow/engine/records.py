@@ -1,0 +1,170 @@
+"""Records of finished steps: what they were made from, and what came out.
+
+A step's folder gets its record when everything else is done and complete, so that a folder with a
+record is finished, whenever a run was killed. It is good for any step that is made from the same:
+a finished folder is moved to where it is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from madminer_workflow.engine.checksums import Checksums, digest
+from madminer_workflow.errors import InputError
+from madminer_workflow.storage import read_json, write_json
+
+__all__ = ["RECORD", "Records", "remove"]
+
+RECORD = "run.json"
+_OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
+
+
+class Records:
+    """The finished steps in the folder of a run."""
+
+    def __init__(self, folders: Iterable[Path], aside: Path, checksums: Checksums) -> None:
+        """Finds what earlier runs have finished.
+
+        Args:
+            folders: The folders of stages and of their members.
+            aside: Where finished folders wait that are in the way of others.
+            checksums: What computes checksums.
+        """
+        self._aside = aside
+        self._checksums = checksums
+        self._lock = threading.Lock()
+        paths = [path for top in (*folders, aside) for path in _records(top)]
+        keys = [digest(_read(path).get("ingredients")) for path in paths]
+        self._places = {
+            key: path.parent for key, path in reversed(list(zip(keys, paths, strict=True)))
+        }
+
+    def find(self, folder: Path, ingredients: Mapping[str, Any]) -> Any:
+        """Returns what a finished step published, after it was moved here if it was elsewhere.
+
+        Args:
+            folder: The folder of the step.
+            ingredients: What it is made from.
+
+        Returns:
+            The data in terms of JSON; None if no step like this is finished and undamaged.
+        """
+        with self._lock:
+            place = self._places.pop(digest(ingredients), None)
+            if place is None:
+                return None
+            if place != folder:
+                self._make_way(folder)
+                place.rename(folder)
+        record = _read(folder / RECORD)
+        if not record or self._is_damaged(folder, record["outputs"]):
+            return None
+        return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
+
+    def forget(self, ingredients: Mapping[str, Any]) -> None:
+        """Removes the record of a finished step, wherever it is.
+
+        Args:
+            ingredients: What it is made from.
+        """
+        with self._lock:
+            if place := self._places.pop(digest(ingredients), None):
+                (place / RECORD).unlink(missing_ok=True)
+
+    def make_way(self, folder: Path) -> None:
+        """Empties the place of a step; a finished step that stands there is put aside.
+
+        Args:
+            folder: The folder of the step.
+        """
+        with self._lock:
+            self._make_way(folder)
+
+    def write(self, folder: Path, ingredients: Mapping[str, Any], published: Any) -> None:
+        """Records that a step is finished.
+
+        Args:
+            folder: The folder of the step.
+            ingredients: What it was made from.
+            published: What it published, in terms of JSON.
+
+        Raises:
+            FileNotFoundError: Something that it published does not exist.
+        """
+        for path in _paths(published):
+            if path.is_relative_to(folder) and not path.exists():
+                raise FileNotFoundError(f"{path} was not written")
+        plain = json.dumps(published, ensure_ascii=False)
+        record = {
+            "ingredients": ingredients,
+            "outputs": self._outputs(folder),
+            "published": json.loads(plain.replace(str(folder), "{workdir}")),
+        }
+        write_json(folder / RECORD, record)
+
+    def tidy(self) -> None:
+        """Removes what waits aside and was not needed."""
+        shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _outputs(self, folder: Path) -> dict[str, str | None]:
+        """Returns the checksums of all that a step has made."""
+        tree = self._checksums.tree(folder)
+        return {name: value for name, value in tree.items() if name.split("/")[0] not in _OWN}
+
+    def _is_damaged(self, folder: Path, outputs: Mapping[str, str | None]) -> bool:
+        """Returns whether something is missing or was changed; additions do no harm."""
+        return not outputs.items() <= self._outputs(folder).items()
+
+    def _make_way(self, folder: Path) -> None:
+        """Puts aside or removes what stands in the place of a step."""
+        for key, place in self._places.items():
+            if place == folder:
+                target = self._aside / key
+                remove(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                folder.rename(target)
+                self._places[key] = target
+                return
+        remove(folder)
+
+
+def remove(path: Path) -> None:
+    """Removes a folder, its record first, or a file or link that stands in its place.
+
+    Args:
+        path: What to remove; it may be missing.
+    """
+    if path.is_dir() and not path.is_symlink():
+        (path / RECORD).unlink(missing_ok=True)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _records(folder: Path) -> list[Path]:
+    """Returns the records of steps in a folder, which may be that of one step or of several."""
+    return [path for pattern in (RECORD, f"*/{RECORD}") for path in sorted(folder.glob(pattern))]
+
+
+def _paths(published: Any) -> Iterator[Path]:
+    """Yields all strings of published data, which may be paths."""
+    if isinstance(published, str):
+        yield Path(published.strip())
+    elif isinstance(published, Mapping | list):
+        for item in published.values() if isinstance(published, Mapping) else published:
+            yield from _paths(item)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Returns a record; an empty one if it cannot be read or is not complete."""
+    with contextlib.suppress(InputError):
+        record = read_json(path)
+        if isinstance(record, dict) and {"ingredients", "outputs", "published"} <= record.keys():
+            return record
+    return {}

@@ -1,0 +1,331 @@
+"""What a further run into the same folder does: the real engine, specification and scripts."""
+
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from madminer_workflow.engine import launch
+from madminer_workflow.engine.graph import State
+from madminer_workflow.errors import InputError
+from madminer_workflow.storage import sha256
+
+# Packtivity leaves the file that a step publishes from to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*publish.yml:ResourceWarning")
+
+ALICES = {f"{step} alices_{number}" for step in ("training", "evaluation") for number in (0, 1)}
+SALLY = {"training sally_0", "evaluation sally_0"}
+ALL = {"configuration", "sampling", *ALICES, *SALLY, "plotting"}
+
+
+class Run:
+    """A run of the stand-in project, which can be repeated."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.folder = project.parent / "the results"
+        self.events = project.parent / "my events.h5"
+        self.input = project.parent / "my input.yml"
+        self.codes: dict[str, str] = {}
+        self.references: dict[Path, list[Path]] = {}
+
+    def configure(self, **document: object) -> None:
+        self.input.write_text(json.dumps(document))
+
+    def arguments(self) -> tuple[str, dict[str, str], Path, int]:
+        paths = {"project_path": self.project, "data_file": self.events, "input_file": self.input}
+        initdata = {name: str(path) for name, path in paths.items()}
+        return "workflow/workflow.yml", initdata, self.folder, 2
+
+    def outcome(self, **options: Any) -> launch.Outcome:
+        return launch.run(
+            *self.arguments(),
+            toplevel=self.project,
+            code=lambda stage: self.codes.get(stage, ""),
+            references=self.references,
+            stream=io.StringIO(),
+            **options,
+        )
+
+    def again(self, **options: Any) -> set[str]:
+        """Runs, and gives the steps that were not kept."""
+        outcome = self.outcome(**options)
+        assert outcome.is_complete
+        return {step.label for step in outcome.steps if step.state is State.DONE}
+
+    def start(self, **options: Any) -> subprocess.Popen[bytes]:
+        """Runs in a process of its own."""
+        workflow, initdata, folder, jobs = self.arguments()
+        program = (
+            "from pathlib import Path; from madminer_workflow.engine import launch; launch.run("
+            f"{workflow!r}, {initdata!r}, Path({str(folder)!r}), {jobs}, "
+            f"toplevel=Path({str(self.project)!r}), **{options!r})"
+        )
+        return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+
+    def contents(self) -> dict[str, str]:
+        """Gives what all steps have made, by path."""
+        products = self.folder.glob("**/content")
+        return {str(path.relative_to(self.folder)): path.read_text() for path in products}
+
+
+@pytest.fixture
+def run(project: Path) -> Run:
+    made = Run(project)
+    made.configure()
+    return made
+
+
+@pytest.fixture
+def done(run: Run) -> Run:
+    assert run.again() == ALL
+    return run
+
+
+def test_an_unchanged_run_runs_nothing(done: Run) -> None:
+    made = {path: path.stat().st_ctime_ns for path in done.folder.glob("*/**/*") if path.is_file()}
+    start = time.monotonic()
+    assert done.again() == set()
+    assert time.monotonic() - start < 10
+    engine = done.folder / "_yadage"
+    for path, changed in made.items():
+        assert path.is_relative_to(engine) or path.stat().st_ctime_ns == changed
+
+
+CHANGES = {
+    "plotting": {"plotting"},
+    "training alices": ALICES | {"plotting"},
+    "evaluation sally": {"evaluation sally_0", "plotting"},
+    "sampling alices": {"sampling"} | ALICES | {"plotting"},
+    "nothing": set(),
+}
+
+
+@pytest.mark.parametrize("key", CHANGES)
+def test_a_setting_re_runs_what_uses_it(done: Run, key: str) -> None:
+    done.configure(**{key: 1})
+    assert done.again() == CHANGES[key] | {"configuration"}
+    assert done.again() == set()
+
+
+def test_the_content_of_the_events_re_runs_all(done: Run) -> None:
+    done.events.write_text("events, more of them\n")
+    assert done.again() == ALL
+
+
+def test_other_names_places_and_times_re_run_nothing(done: Run) -> None:
+    for path in done.project.parent.rglob("*"):
+        os.utime(path, (1e9, 1e9))
+    done.events = done.events.rename(done.events.with_name("events of mine.h5"))
+    assert done.again() == set()
+    done.folder = done.folder.rename(done.folder.with_name("other results"))
+    assert done.again() == set()
+    done.project = done.project.rename(done.project.with_name("moved"))
+    assert done.again() == set()
+
+
+def test_code_re_runs_the_stages_that_run_it(done: Run) -> None:
+    done.codes["evaluation"] = "new"
+    evaluations = {label for label in ALL if label.startswith("evaluation")}
+    assert done.again() == evaluations  # with the same outcome
+    with open(done.project / "scripts" / "4_plotting.sh", "a") as script:
+        script.write("# changed\n")
+    assert done.again() == {"plotting"}
+    steps = done.project / "workflow" / "steps.yml"
+    steps.write_text(steps.read_text().replace("imagetag: ", "imagetag: 9"))
+    assert done.again() == ALL
+
+
+def test_files_that_an_input_refers_to_count(done: Run) -> None:
+    observed = done.project.parent / "observed.csv"
+    observed.write_text("1")
+    done.references[done.input] = [observed]
+    assert done.again() == {"configuration"}
+    observed.write_text("2")
+    assert done.again() == {"configuration"}
+    assert done.again() == set()
+
+
+def test_deleted_and_damaged_outputs_are_made_again(done: Run) -> None:
+    before = done.contents()
+    (model,) = done.folder.glob("members_*/training/models/sally_0/content")
+    for damage in (model.unlink, lambda: model.write_text("x"), lambda: _flip(model)):
+        damage()
+        assert done.again() == {"training sally_0"}
+    shutil.rmtree(done.folder / "plotting" / "figures")
+    (done.folder / "sampling" / "run.json").write_text("{")
+    assert done.again() == {"sampling", "plotting"}
+    shutil.rmtree(done.folder / "configuration")
+    assert done.again() == {"configuration"}
+    assert done.contents() == before
+
+
+def _flip(path: Path) -> None:
+    """Changes a byte, but neither size nor time of modification."""
+    times = path.stat()
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_what_a_user_adds_is_left_alone(done: Run) -> None:
+    notes = [done.folder / "notes", done.folder / "mine" / "notes", done.folder / "plotting" / "n"]
+    for path in notes:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    assert done.again() == set()
+    assert all(path.exists() for path in notes)
+
+
+def test_members_are_found_wherever_they_were(done: Run) -> None:
+    done.configure(members={"carl": 1, "alices": 3, "sally": 1})
+    new = {
+        f"{step} {name}" for step in ("training", "evaluation") for name in ("carl_0", "alices_2")
+    }
+    around = {"configuration", "sampling", "plotting"}
+    assert done.again() == new | around
+    done.configure(members={"sally": 1, "alices": 2})
+    assert done.again() == around
+    assert sorted(path.name for path in done.folder.glob("members_*")) == [
+        f"members_{number}" for number in range(3)
+    ]
+    assert not (done.folder / "_yadage" / "earlier").exists()
+    assert list((done.folder / "members_0").rglob("sally_0"))
+    fresh = Run(done.project)
+    fresh.folder = done.folder.with_name("fresh results")
+    assert fresh.again() == {*around, *ALICES, *SALLY}
+    assert fresh.contents() == done.contents()
+
+
+def test_a_change_that_is_taken_back_before_the_run_is_complete(done: Run) -> None:
+    failing = {"members": {"alices": 2, "sally": 1, "fails": 1}}
+    done.configure(**failing, **{"training alices": 1})
+    assert not done.outcome().is_complete
+    done.configure(
+        **{"members": {"alices": 2, "sally": 1, "fails": 1}, "training fails": "repaired"}
+    )
+    assert done.again() == {"configuration", "training fails_0", "evaluation fails_0", "plotting"}
+
+
+FORCED: list[tuple[Iterable[str], set[str]]] = [
+    (["sampling"], {"sampling"}),
+    (["training alices_0", "training alices_1"], {"training alices_0", "training alices_1"}),
+    (ALL, ALL),
+]
+
+
+@pytest.mark.parametrize(("forced", "expected"), FORCED)
+def test_forced_steps_run_again(done: Run, forced: Iterable[str], expected: set[str]) -> None:
+    before = done.contents()
+    assert done.again(forced=forced) == expected
+    assert done.contents() == before
+
+
+def test_a_run_until_a_stage_leaves_the_others_alone(run: Run) -> None:
+    assert run.again(until=["sampling"]) == {"configuration", "sampling"}
+    trainings = {label for label in ALL if label.startswith("training")}
+    assert run.again(until=["training"]) == trainings
+    assert run.again() == ALL - trainings - {"configuration", "sampling"}
+    before = run.contents()
+    assert run.again(until=["configuration"]) == set()
+    assert run.contents() == before
+
+
+def test_a_failure_is_repaired(run: Run) -> None:
+    members = {"alices": 2, "fails": 1, "sally": 1}
+    run.configure(members=members)
+    for kept in (0, 8):
+        outcome = run.outcome()
+        assert outcome.n_kept == kept
+        assert [step.label for step in outcome.failed] == ["training fails_0"]
+        log = run.folder / "members_2" / "training" / "_packtivity" / "training.run.log"
+        assert outcome.report() == (
+            f"training fails_0 failed: status 2\n  error: nothing was learned\nlog: {log}\n"
+            "not run, since they need what failed: 2 steps"
+        )
+    run.configure(**{"members": members, "training fails": "repaired"})
+    repaired = {"training fails_0", "evaluation fails_0"}
+    assert run.again() == {"configuration", "plotting", *repaired}
+
+
+def test_a_full_disk(run: Run) -> None:
+    training = run.project / "scripts" / "2_training.sh"
+    script = training.read_text()
+    training.write_text(script.replace("set -eu", 'set -eu; cat "$0" >/dev/full', 1))
+    outcome = run.outcome()
+    assert {step.label.split()[0] for step in outcome.failed} == {"training"}
+    assert "No space left on device" in outcome.report()
+    training.write_text(script)
+    assert run.again() == ALL - {"configuration", "sampling"}
+
+
+def test_a_record_that_cannot_be_written(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from madminer_workflow.engine import records
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "write_json", fail)
+        outcome = run.outcome()
+    assert "configuration failed: [Errno 28] No space left on device" in outcome.report()
+    assert run.again() == ALL
+
+
+def test_an_input_that_changes_while_a_step_runs(run: Run) -> None:
+    script = run.project / "scripts" / "4_plotting.sh"
+    text = script.read_text()
+    change = f"echo events, new ones >'{run.events}'"
+    script.write_text(text.replace("set -eu", f"set -eu; {change}", 1))
+    assert run.again() == ALL
+    assert not (run.folder / "plotting" / "run.json").exists()
+
+
+def test_two_runs_in_one_folder(run: Run) -> None:
+    with run.start() as first:
+        while not (run.folder / "configuration").exists():
+            time.sleep(0.02)
+        with pytest.raises(InputError, match="another run is using"):
+            run.outcome()
+        first.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2))
+def test_a_run_that_is_killed_at_any_moment_resumes(run: Run, seed: int) -> None:
+    members = {"alices": 2, "sally": 1}
+    run.configure(members=members)
+    assert run.again() == ALL
+    expected = run.contents()
+    moments = random.Random(seed)
+    n_killed, force = 0, True
+    while n_killed < 10:
+        run.configure(members=dict(moments.sample(list(members.items()), 2)))  # in any order
+        with run.start(forced=sorted(ALL) if force else []) as started:
+            try:
+                started.wait(moments.uniform(0.5, 6))
+            except subprocess.TimeoutExpired:
+                started.send_signal(signal.SIGKILL)
+                n_killed += 1
+        force = started.returncode == 0
+        assert started.returncode in (0, -signal.SIGKILL)
+        for record in run.folder.glob("**/run.json"):
+            outputs = json.loads(record.read_text())["outputs"]
+            for name, expected_sum in outputs.items():
+                path = record.parent / name
+                assert path.is_dir() if expected_sum is None else sha256(path) == expected_sum
+    run.configure(members=members)
+    run.again()
+    assert run.contents() == expected
+    assert run.again() == set()
