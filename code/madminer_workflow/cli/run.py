@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
+
+from madminer_workflow.cli.options import inputs
 
 __all__ = ["run"]
 
 _PATH = click.Path(path_type=Path)
 _PROJECT = Path(__file__).resolve().parents[3]
+_FROZEN = "_input"
 
 
 @click.command()
 @click.option("--data_file", type=_PATH, required=True, help="MadMiner event file.")
-@click.option("--input_file", type=_PATH, required=True, help="Input file.")
+@inputs
 @click.option("--output_dir", type=_PATH, required=True, help="Folder of the run.")
 @click.option(
     "--jobs",
@@ -24,31 +27,42 @@ _PROJECT = Path(__file__).resolve().parents[3]
 )
 @click.pass_context
 def run(
-    context: click.Context, data_file: Path, input_file: Path, output_dir: Path, jobs: int | None
+    context: click.Context,
+    data_file: Path,
+    input_file: list[Path],
+    profile: str,
+    output_dir: Path,
+    jobs: int | None,
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
-    from madminer_workflow.configuration import load
+    from madminer_workflow.configuration import load, merge
+    from madminer_workflow.configuration.frozen import MERGED_FILE, freeze
     from madminer_workflow.engine import launch
+    from madminer_workflow.engine.folder import check_path
     from madminer_workflow.events import read_header
     from madminer_workflow.steps.report import table
     from madminer_workflow.storage import read_json
     from madminer_workflow.tracking import store
 
-    logging.disable(logging.WARNING)  # the first step gives the warnings
-    try:
-        load(input_file, read_header(data_file))
-    finally:
-        logging.disable(logging.NOTSET)
+    check_path("output_dir", str(output_dir.absolute()))
+    header, merged = read_header(data_file), merge(input_file, profile)
+    configuration = load(merged, header)
+
+    def claimed(folder: Path) -> Mapping[str, str]:
+        freeze(merged, configuration, header, folder / _FROZEN)
+        return store.environment(folder)
+
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
-    paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
+    frozen = output_dir / _FROZEN / MERGED_FILE
+    paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": frozen}
     outcome = launch.run(
         "workflow/workflow.yml",
         {name: str(path.absolute()) for name, path in paths.items()},
         output_dir,
         jobs,
         toplevel=_PROJECT,
-        environment=store.environment,
+        environment=claimed,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
