@@ -20,7 +20,6 @@ from madminer_workflow.configuration import PROFILES
         (["a.yml,x,y.yml,b.yml"], ["a.yml", "x,y.yml", "b.yml"]),
         (["x,y.yml,x,y,z.yml"], ["x,y.yml", "x,y,z.yml"]),
         (["my file.yml,none,x.yml"], ["my file.yml", "none", "x.yml"]),
-        ([","], []),
     ],
 )
 def test_commas_separate_files_unless_they_are_in_a_name(
@@ -30,6 +29,11 @@ def test_commas_separate_files_unless_they_are_in_a_name(
     for name in ("a.yml", "b.yml", "x,y.yml", "x,y,z.yml", "my file.yml"):
         Path(name).touch()
     assert paths(texts) == [Path(name) for name in found]
+
+
+def test_a_list_without_files_is_refused() -> None:
+    with pytest.raises(click.BadParameter, match="no file is named"):
+        paths([", "])
 
 
 def test_profiles_are_those_that_are_shipped() -> None:

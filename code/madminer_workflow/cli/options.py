@@ -52,6 +52,9 @@ def paths(texts: Sequence[str]) -> list[Path]:
     Args:
         texts: The values of a repeatable option.
 
+    Raises:
+        click.BadParameter: There is no path in them.
+
     >>> paths(["a.yml,b.yml", "c.yml"])
     [PosixPath('a.yml'), PosixPath('b.yml'), PosixPath('c.yml')]
     """
@@ -65,6 +68,8 @@ def paths(texts: Sequence[str]) -> list[Path]:
             name = ",".join(parts[:length]).strip()
             found += [Path(name)] if name else []
             parts = parts[length:]
+    if not found:
+        raise click.BadParameter("no file is named")
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from madminer_workflow.configuration.document import OBSERVED_FILE, complete
+from madminer_workflow.configuration.loading import dumped
 from madminer_workflow.configuration.merging import Inputs
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.configuration.schema import subschema, uses
@@ -47,8 +48,7 @@ def freeze(inputs: Inputs, configuration: Configuration, header: Header, folder:
         comment = f"# {OBSERVED_FILE}: sha256 {sha256(folder / OBSERVED_FILE)}\n"
     rows = (f"{key}: {_flow(row)}\n" for key, row in origins(inputs, configuration, header).items())
     write_text(folder / RESOLVED_FILE, "".join(rows))
-    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
-    write_text(folder / MERGED_FILE, comment + text)
+    write_text(folder / MERGED_FILE, comment + dumped(document))
     return folder / MERGED_FILE
 
 

@@ -13,7 +13,7 @@ import yaml
 from madminer_workflow.configuration.schema import shown, validate
 from madminer_workflow.errors import InputError
 
-__all__ = ["content", "named", "parsed", "read"]
+__all__ = ["content", "dumped", "named", "parsed", "read"]
 
 _TEXT = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
@@ -57,6 +57,17 @@ def read(path: str | Path) -> dict[str, Any]:
     with named(path):
         validate(document)
     return document
+
+
+def dumped(document: dict[str, Any]) -> str:
+    """Returns a document as the YAML text of an input file.
+
+    Args:
+        document: Plain keys with values.
+    """
+    return str(
+        yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    )
 
 
 def content(path: str | Path) -> dict[str, Any]:

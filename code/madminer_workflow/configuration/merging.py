@@ -18,7 +18,7 @@ from madminer_workflow.configuration.loading import content, parsed
 from madminer_workflow.configuration.schema import nearest
 from madminer_workflow.errors import InputError
 
-__all__ = ["PROFILES", "Inputs", "merge", "profile_text"]
+__all__ = ["PROFILES", "Inputs", "located", "merge", "profile_text"]
 
 Document = dict[str, Any]
 
@@ -106,7 +106,7 @@ def merge(paths: Sequence[str | Path], profile: str = "default") -> Inputs:
     Raises:
         InputError: A file cannot be read or is not YAML, or there is no such profile.
     """
-    trees = [_tree(_located(content(path), Path(path).parent), str(path)) for path in paths]
+    trees = [_tree(located(content(path), Path(path).parent), str(path)) for path in paths]
     start = _tree(parsed(profile_text(profile)), f"profile {profile}")
     tree = functools.reduce(_merged, trees, start)
     return Inputs(tuple(dict.fromkeys(map(str, paths))), tree if isinstance(tree, dict) else {})
@@ -127,8 +127,13 @@ def profile_text(name: str) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def _located(document: Document, folder: Path) -> Document:
-    """Returns a document with the path of the observed events from here, not from its folder."""
+def located(document: Document, folder: Path) -> Document:
+    """Returns a document with the path of the observed events from here, not from its folder.
+
+    Args:
+        document: The content of an input file, unchecked.
+        folder: The folder of the file.
+    """
     observed = document.get("observed")
     if not isinstance(observed, dict) or not isinstance(observed.get("data"), str):
         return document
