@@ -65,6 +65,7 @@ def test_sources_of_values(files):
     assert inputs.sources("training", "hidden_layers") == ("profile smoke",)
     assert set(inputs.sources("training")) == {"profile smoke", "a.yml", "b.yml"}
     assert merge(files("{}", "{}")).document == {}
+    assert merge(files("alice: {training: {}}")).sources("alice", "training", "alpha") == ()
     assert inputs.sources("training", "learning_rate") == inputs.sources("carl", "training") == ()
 
 
@@ -122,6 +123,16 @@ def test_what_nobody_gave_is_missing_in_all_files(files, header):
     names = files("seed: 1", "training: {epochs: 3}")
     start = "a.yml, b.yml: methods: missing, expected a list"
     assert refusal(names, header, "smoke").startswith(start)
+
+
+def test_a_profile_is_named_for_its_own_values_only(files, header):
+    names = files("{methods: [alice], training: {final_learning_rate: 1}}", "luminosity: 1")
+    message = "a.yml: training.final_learning_rate: 1 (alice), expected <= learning_rate, 0.01"
+    assert refusal(names, header, "smoke") == message
+    inputs = merge(names, "smoke")
+    assert inputs.blamed("training.epochs: 1, expected") == "profile smoke"
+    assert inputs.blamed("asymptotic_limits.region: c_u in [0, 1] goes") == "a.yml, b.yml"
+    assert inputs.blamed("training.batch_size: 1, expected") == "a.yml"
 
 
 def test_keys_that_begin_alike_are_told_apart(files, header):

@@ -66,21 +66,23 @@ class Inputs:
         """
         node: Any = self._tree
         for key in keys:
-            node = node.get(key, {}) if isinstance(node, dict) else node
+            node = node.get(key, {}) if isinstance(node, dict) else {}
         return _sources(node)
 
     def blamed(self, message: str) -> str:
         """Returns the names of the sources that a message is about.
 
         Args:
-            message: A line that begins with the path of a key. Where nobody gave that key, those
-                who gave its neighbours are named, at last all files.
+            message: A line that begins with the path of a key. Where nobody gave that key, files
+                that gave its neighbours are named, at last all files.
         """
         node: Any = self._tree
         found = self.files
         while isinstance(node, dict) and (key := _first_key(message, node)) is not None:
             node, message = node[key], message[len(key) + 1 :]
-            found = _sources(node) or found
+            if isinstance(node, _Leaf):
+                return node.source
+            found = tuple(name for name in _sources(node) if name in self.files) or found
         return ", ".join(found)
 
     @contextlib.contextmanager

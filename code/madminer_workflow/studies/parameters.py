@@ -228,6 +228,8 @@ class Study(Mapping[str, Parameters]):
     def write(self, folder: str | Path) -> list[Path]:
         """Writes an input file for each combination, and `study.json` with the values that vary.
 
+        Files of the same names are replaced; others in the folder, of an earlier study, stay.
+
         Args:
             folder: The folder to write into; it is made if it is missing.
 
