@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from madminer_workflow.configuration.document import OBSERVED_FILE, complete
+from madminer_workflow.configuration.document import complete
 from madminer_workflow.configuration.loading import dumped
 from madminer_workflow.configuration.merging import Inputs
 from madminer_workflow.configuration.model import Configuration
@@ -42,10 +42,11 @@ def freeze(inputs: Inputs, configuration: Configuration, header: Header, folder:
     """
     document, comment = inputs.document | {"step": "configuration"}, ""
     if configuration.observed is not None:
-        configuration.observed.save(folder / OBSERVED_FILE)
-        document |= {"observed": {"data": OBSERVED_FILE}}
-        # Another observation is another input, although its file has the same name.
-        comment = f"# {OBSERVED_FILE}: sha256 {sha256(folder / OBSERVED_FILE)}\n"
+        document |= {"observed": complete(configuration, header)["observed"]}
+        observed = folder / document["observed"]["data"]
+        configuration.observed.save(observed)
+        # Another observation is another input, even if its file has the same name.
+        comment = f"# {observed.name}: sha256 {sha256(observed)}\n"
     rows = (f"{key}: {_flow(row)}\n" for key, row in origins(inputs, configuration, header).items())
     write_text(folder / RESOLVED_FILE, "".join(rows))
     write_text(folder / MERGED_FILE, comment + dumped(document))

@@ -46,7 +46,7 @@ A run freezes its input: changing a file while it goes on has no effect. `OUTPUT
 | file | content |
 |--|--|
 | `merged.yml` | what files and profile say together: an input file that gives the same run |
-| `observed.npz` | the observed events, if there are any |
+| `observed*.npz` | the observed events, if there are any |
 | `resolved.yml` | every value, and what it is `from`: files, a profile, or `default` |
 """
 
