@@ -14,8 +14,9 @@ learning_rate-0.1__seed-2
 """
 
 from madminer_workflow.studies.description import Description, describe
-from madminer_workflow.studies.parameters import Parameters, Study, combine
+from madminer_workflow.studies.parameters import Parameters
 from madminer_workflow.studies.spaces import Choice, choices, linspace, logspace, seeds
+from madminer_workflow.studies.study import Study, combine
 
 __all__ = [
     "Choice",
