@@ -2,6 +2,7 @@
 
 DATA_FILE = data/dummy_data.h5
 INPUT_FILE = workflow/input.yml
+PROFILE = default
 OUTPUT_DIR = .workdir
 JOBS =
 FORCE =
@@ -14,7 +15,7 @@ SEEDS = 1,2,3,4,5
 PORT = 5000
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE OUTPUT_DIR JOBS FORCE UNTIL PRESET EVENTS SEED PRESETS SEEDS PORT
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL PRESET EVENTS SEED PRESETS SEEDS PORT
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
@@ -28,14 +29,14 @@ help: ## Print this list
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run it all, or what is left of it (DATA_FILE INPUT_FILE OUTPUT_DIR JOBS FORCE UNTIL)
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL)
 	@$(VENV) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
-		--output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"} \
+		--profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"} \
 		$${FORCE:+--force "$$FORCE"} $${UNTIL:+--until "$$UNTIL"}
 
-coverage: environment ## Try out how often regions contain the truth (as yadage-run)
+coverage: environment ## Try out how often regions of a run contain the truth (DATA_FILE OUTPUT_DIR)
 	@$(VENV) -m madminer_workflow coverage --data_file "$$DATA_FILE" \
-		--input_file "$$INPUT_FILE" --output_dir "$$OUTPUT_DIR"
+		--input_file "$$OUTPUT_DIR/_input/merged.yml" --output_dir "$$OUTPUT_DIR"
 
 data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 	@$(VENV) -m madminer_workflow generate --preset "$$PRESET" --events "$$EVENTS" \

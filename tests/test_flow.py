@@ -279,6 +279,27 @@ def test_the_older_input_form(dummy_events: Path, tmp_path: Path) -> None:
     assert (grid.min(), grid.max()) == (-20, 20)
 
 
+def test_an_input_file_that_changes_while_it_runs(make_event_file: Make, tmp_path: Path) -> None:
+    make_event_file(tmp_path / "my events.h5")
+    document = SMALL | {
+        "methods": ["carl"],
+        "luminosity": 1,
+        "asymptotic_limits": {"resolutions": 3},
+    }
+    (tmp_path / "my input.yml").write_text(json.dumps(document))
+    process = start_run(tmp_path)
+    frozen = tmp_path / OUTPUT / "_input" / "merged.yml"
+    while process.poll() is None and not frozen.exists():
+        time.sleep(0.01)
+    (tmp_path / "my input.yml").write_text("changed")
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    limit = read_npz(tmp_path / OUTPUT / "plotting" / "limits" / "carl.npz")
+    assert (len(limit["theta_grid"]), limit["luminosity_ipb"]) == (9, 1.0)
+    header = read_header(tmp_path / "my events.h5")
+    assert load(frozen, header).methods[0].training.epochs == 2
+
+
 def training_process(folder: Path) -> int | None:
     """Returns the number of the process that trains for a run in a folder."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):

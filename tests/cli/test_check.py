@@ -14,9 +14,10 @@ TESTS = Path(__file__).parents[1]
 def ended(capsys):
     """A function that runs `check` and returns its status and what it printed."""
 
-    def run(data_file, input_file):
+    def run(data_file, input_file, *options):
+        files = ["--data_file", str(data_file), "--input_file", str(input_file)]
         with pytest.raises(SystemExit) as caught:
-            main(["check", "--data_file", str(data_file), "--input_file", str(input_file)])
+            main(["check", *files, *options])
         return caught.value.code, *capsys.readouterr()
 
     return run
@@ -28,6 +29,27 @@ def test_good_input_gives_one_line(ended, event_file, tmp_path):
     status, output, _ = ended(event_file, input_file)
     assert status == 0
     assert output == "ok: 1000 events, 2 methods, 4 members, 625 grid points\n"
+
+
+def test_several_files_and_a_profile(ended, event_file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a.yml", "methods: [alice]"), ("b,c.yml", "methods: [alice, sally]")):
+        (tmp_path / name).write_text(text)
+    assert (
+        ended(event_file, "a.yml")[1] == "ok: 1000 events, 1 methods, 1 members, 625 grid points\n"
+    )
+    several = "ok: 1000 events, 2 methods, 10 members, 1681 grid points\n"
+    full = ("--profile", "full")
+    assert ended(event_file, "a.yml,b,c.yml", *full)[1] == several
+    assert ended(event_file, "a.yml", *full, "-i", "b,c.yml")[1] == several
+    _, _, error = ended(event_file, "a.yml,b.yml")
+    assert (
+        error == "error: b.yml: cannot be read (No such file or directory), expected a YAML file\n"
+    )
+    _, _, error = ended(event_file, "a.yml", "--profile", "ful")
+    assert error == (
+        "error: Invalid value for '--profile': 'ful' is not one of 'smoke', 'default', 'full'.\n"
+    )
 
 
 def test_networks_of_all_folds_are_counted(ended, event_file, tmp_path):

@@ -1,21 +1,25 @@
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
-from madminer_workflow import cli, configuration, events
-from madminer_workflow.configuration import document, restrict
+from madminer_workflow import cli
+from madminer_workflow.configuration import load
 from madminer_workflow.engine import launch
 from madminer_workflow.engine.graph import State, Step
-from madminer_workflow.errors import InputError
+from madminer_workflow.events import read_header
 from madminer_workflow.steps import report
+from madminer_workflow.tracking import store
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("configuration", "sampling", "training", "evaluation", "plotting")
 MEMBERS = [("alices", 0), ("alices", 1), ("sally", 0)]
+INPUT = """{methods: [alices, sally], luminosity: 1, training: {epochs: 4},
+            alices: {training: {n_members: 2}}}"""
 
 
 def outcome(*states: State) -> launch.Outcome:
@@ -23,9 +27,10 @@ def outcome(*states: State) -> launch.Outcome:
 
 
 class Launcher:
-    """Stands for the launcher: notes what it was called with."""
+    """Stands for the launcher: notes what it was called with; meanwhile a user edits the input."""
 
-    def __init__(self) -> None:
+    def __init__(self, input_file: Path) -> None:
+        self.input_file = input_file
         self.calls: list[Any] = []
         self.options: dict[str, Any] = {}
         self.outcome = outcome(State.DONE)
@@ -35,31 +40,26 @@ class Launcher:
     ) -> launch.Outcome:
         self.calls.append((workflow, initdata, output_dir, jobs))
         self.options = options
+        self.input_file.write_text("changed: while it runs")
+        options["environment"](output_dir)
         (output_dir / "plotting").mkdir(parents=True)
         (output_dir / "plotting" / "results.json").write_text(json.dumps({"limits": 3}))
         return self.outcome
 
 
 @pytest.fixture
-def launcher(monkeypatch: pytest.MonkeyPatch) -> Launcher:
-    """The launcher; reading, running and printing are stand-ins."""
-    made = Launcher()
-    observed = SimpleNamespace(path=Path("observed.csv"))
-    members = [
-        {"name": f"{method}_{n}", "method": method, "member": n, "training": "", "evaluation": ""}
-        for method, n in MEMBERS
-    ]
-    monkeypatch.setattr(events, "read_header", lambda path: SimpleNamespace(path=path))
-    monkeypatch.setattr(configuration, "load", lambda *_: SimpleNamespace(observed=observed))
-    monkeypatch.setattr(document, "complete", lambda *_: {})
-    monkeypatch.setattr(restrict, "plan", lambda *_: {"members": members})
+def launcher(monkeypatch: pytest.MonkeyPatch, event_file: Path) -> Launcher:
+    """The launcher; running and printing are stand-ins."""
+    made = Launcher(event_file.parent / "b.yml")
+    made.input_file.write_text(INPUT)
     monkeypatch.setattr(launch, "run", made.run)
+    monkeypatch.setattr(store, "environment", lambda _: {})
     monkeypatch.setattr(report, "table", lambda results: f"the table of {results}")
     return made
 
 
 def status(folder: Path, *arguments: str) -> object:
-    words = ["run", "--data_file", "a.h5", "--input_file", f"{folder}/b.yml"]
+    words = ["run", "--data_file", f"{folder}/events.h5", "--input_file", f"{folder}/b.yml"]
     with pytest.raises(SystemExit) as ended:
         cli.main([*words, "--output_dir", str(folder / "out"), *arguments])
     return ended.value.code
@@ -76,16 +76,47 @@ def test_it_runs_the_workflow_and_prints_the_results(
     assert status(tmp_path) == 0
     paths = {
         "project_path": str(ROOT),
-        "data_file": f"{tmp_path}/a.h5",
-        "input_file": f"{tmp_path}/b.yml",
+        "data_file": f"{tmp_path}/events.h5",
+        "input_file": f"{tmp_path}/out/_input/merged.yml",
     }
     assert launcher.calls == [("workflow/workflow.yml", paths, tmp_path / "out", 7)]
-    assert launcher.options["references"] == {tmp_path / "b.yml": [Path("observed.csv")]}
     assert launcher.options["forced"] == launcher.options["until"] == set()
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["the table of {'limits': 3}", ""]
     assert [line.split()[-1] for line in lines[2:5]] == [
         f"{tmp_path}/out/plotting/{name}" for name in ("results.json", "limits", "figures")
+    ]
+
+
+def test_it_runs_what_was_given_at_the_start(launcher: Launcher, tmp_path: Path) -> None:
+    (tmp_path / "c.yml").write_text("{methods: [carl, sally], seed: 3}")
+    files = ["--input_file", f"{tmp_path}/c.yml", "--profile", "smoke"]
+    assert status(tmp_path, *files) == 0
+    frozen = tmp_path / "out" / "_input"
+    configuration = load(launcher.calls[0][1]["input_file"], read_header(tmp_path / "events.h5"))
+    assert [(m.name, m.training.epochs) for m in configuration.methods] == [
+        ("carl", 4),
+        ("sally", 4),
+    ]
+    assert (configuration.seed, configuration.methods[0].sampling.n_train) == (3, 5000)
+    origins = yaml.safe_load((frozen / "resolved.yml").read_text())
+    assert origins["seed"] == {"value": 3, "from": f"{tmp_path}/c.yml"}
+    assert origins["carl.training.epochs"] == {"value": 4, "from": f"{tmp_path}/b.yml"}
+    assert origins["carl.samples.train"] == {"value": 5000, "from": "profile smoke"}
+
+
+def test_doubts_are_warnings(
+    launcher: Launcher, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "c.yml").write_text("carl: {}")
+    assert status(tmp_path, "--input_file", f"{tmp_path}/c.yml") == 0
+    assert len(launcher.calls) == 1
+    assert caplog.record_tuples == [
+        (
+            "madminer_workflow.configuration.resolve",
+            logging.WARNING,
+            f"{tmp_path}/c.yml: carl: not used, it is not among `methods`",
+        )
     ]
 
 
@@ -170,23 +201,40 @@ def test_unknown_names_are_refused(
 ) -> None:
     assert status(tmp_path, option, f"sampling,{word}") == 2
     assert capsys.readouterr().err == f"error: {option}: {word!r}, expected one of {allowed}\n"
-    assert (launcher.calls, list(tmp_path.iterdir())) == ([], [])
+    assert (launcher.calls, (tmp_path / "out").exists()) == ([], False)
 
 
+@pytest.mark.parametrize(
+    ("text", "arguments", "message"),
+    [
+        (
+            "{methods: [alice], training: {epochs: -1}}",
+            (),
+            "{0}/b.yml: training.epochs: -1, expected an integer >= 1",
+        ),
+        (
+            "{methods: [alice]}",
+            ("--output_dir", "what?"),
+            "output_dir: '{0}/what?' has the character '?'; allowed are all but "
+            '" $ ` \\ {{ }} : ? # % and control characters',
+        ),
+    ],
+)
 def test_bad_input_is_refused_before_anything_is_written(
     launcher: Launcher,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    text: str,
+    arguments: tuple[str, ...],
+    message: str,
 ) -> None:
-    def refuse(*_: object) -> None:
-        raise InputError("b.yml: epochs: -1")
-
-    monkeypatch.setattr(configuration, "load", refuse)
-    assert status(tmp_path) == 2
-    assert capsys.readouterr().err == "error: b.yml: epochs: -1\n"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.yml").write_text(text)
+    assert status(tmp_path, *arguments) == 2
+    assert capsys.readouterr().err == f"error: {message.format(tmp_path)}\n"
     assert launcher.calls == []
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name for path in tmp_path.iterdir()} == {"b.yml", "events.h5"}
 
 
 def test_a_failed_step_is_reported(

@@ -12,7 +12,6 @@ class Kitchen:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.references: dict[Path, list[Path]] = {}
         for name in ("project", "run/step", "run/other"):
             (folder / name).mkdir(parents=True)
         (folder / "data").write_text("events")
@@ -26,7 +25,6 @@ class Kitchen:
             Checksums(self.folder / "memory"),
             roots=[self.folder / "data", self.folder / "run"],
             toplevel=self.folder / "project",
-            references=self.references,
             code=self.codes.__getitem__,
         )
         filled = command.replace("@", str(self.folder))
@@ -69,16 +67,11 @@ def test_folders_count_with_all_that_is_in_them(kitchen: Kitchen) -> None:
     assert kitchen.key('"@/run/other"') != before
 
 
-def test_references_code_and_others_count(kitchen: Kitchen) -> None:
+def test_code_and_others_count(kitchen: Kitchen) -> None:
     keys = [kitchen.key('"@/data"')]
-    more = kitchen.folder / "more"
-    kitchen.references[kitchen.folder / "data"] = [more]
-    for text in ("1", "2"):
-        more.write_text(text)
-        keys.append(kitchen.key('"@/data"'))
     kitchen.codes["training"] = "second"
     keys += [kitchen.key('"@/data"'), kitchen.key('"@/data"', {"image": 2})]
-    assert len(set(keys)) == 5
+    assert len(set(keys)) == 3
 
 
 def test_what_does_not_belong_to_the_run_is_a_mere_word(kitchen: Kitchen) -> None:

@@ -37,7 +37,6 @@ class Run:
         self.events = project.parent / "my events.h5"
         self.input = project.parent / "my input.yml"
         self.codes: dict[str, str] = {}
-        self.references: dict[Path, list[Path]] = {}
 
     def configure(self, **document: object) -> None:
         self.input.write_text(json.dumps(document))
@@ -52,7 +51,6 @@ class Run:
             *self.arguments(),
             toplevel=self.project,
             code=lambda stage: self.codes.get(stage, ""),
-            references=self.references,
             stream=io.StringIO(),
             **options,
         )
@@ -144,16 +142,6 @@ def test_code_re_runs_the_stages_that_run_it(done: Run) -> None:
     steps = done.project / "workflow" / "steps.yml"
     steps.write_text(steps.read_text().replace("imagetag: ", "imagetag: 9"))
     assert done.again() == ALL
-
-
-def test_files_that_an_input_refers_to_count(done: Run) -> None:
-    observed = done.project.parent / "observed.csv"
-    observed.write_text("1")
-    done.references[done.input] = [observed]
-    assert done.again() == {"configuration"}
-    observed.write_text("2")
-    assert done.again() == {"configuration"}
-    assert done.again() == set()
 
 
 def test_deleted_and_damaged_outputs_are_made_again(done: Run) -> None:

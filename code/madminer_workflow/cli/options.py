@@ -1,20 +1,81 @@
-"""Values of options as MLflow hands them over.
+"""Values of options as MLflow hands them over, and options that several commands share.
 
 A number may be written 1e4, and "input", for which None is returned, stands for the value in the
-input file. The functions are types of click options.
+input file. The functions that return values are types of click options.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import click
 
-__all__ = ["number", "numbers", "whole", "wholes", "word", "words"]
+__all__ = ["inputs", "number", "numbers", "paths", "whole", "wholes", "word", "words"]
 
 _INPUT = "input"
+_PROFILES = ("smoke", "default", "full")  # as in the configuration, which is not loaded for --help
+
+
+def inputs(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--input_file` and `--profile` to a command.
+
+    Args:
+        command: The function of the command; it is given `input_file`, a list of paths, and
+            `profile`.
+    """
+    files = click.option(
+        "-i",
+        "--input_file",
+        required=True,
+        multiple=True,
+        callback=lambda _context, _option, texts: paths(texts),
+        help="Input file (YAML); repeatable, or with commas: later ones win.",
+    )
+    profile = click.option(
+        "--profile",
+        type=click.Choice(_PROFILES),
+        default="default",
+        show_default=True,
+        help="Settings that come before all input files.",
+    )
+    return files(profile(command))
+
+
+def paths(texts: Sequence[str]) -> list[Path]:
+    """Returns the paths in texts with commas between them; a file may have commas in its name.
+
+    Args:
+        texts: The values of a repeatable option.
+
+    Raises:
+        click.BadParameter: There is no path in them.
+
+    >>> paths(["a.yml,b.yml", "c.yml"])
+    [PosixPath('a.yml'), PosixPath('b.yml'), PosixPath('c.yml')]
+    """
+    found = []
+    for text in texts:
+        parts = text.split(",")
+        while parts:
+            # The longest name that there is; without one, the first part is the one to report.
+            names = (number for number in range(len(parts), 1, -1) if _exists(parts[:number]))
+            length = next(names, 1)
+            name = ",".join(parts[:length]).strip()
+            found += [Path(name)] if name else []
+            parts = parts[length:]
+    if not found:
+        raise click.BadParameter("no file is named")
+    return found
+
+
+def _exists(parts: Sequence[str]) -> bool:
+    """Returns whether there is a file whose name has commas between these parts."""
+    return Path(",".join(parts).strip()).is_file()
 
 
 def number(text: str) -> int | float | None:

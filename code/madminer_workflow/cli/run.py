@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.cli.options import words
+from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration import Configuration
@@ -21,6 +20,7 @@ __all__ = ["STAGES", "run"]
 
 _PATH = click.Path(path_type=Path)
 _PROJECT = Path(__file__).resolve().parents[3]
+_FROZEN = "_input"
 
 STAGES = {
     "configuration": "configure",
@@ -34,7 +34,7 @@ STAGES = {
 
 @click.command()
 @click.option("--data_file", type=_PATH, required=True, help="MadMiner event file.")
-@click.option("--input_file", type=_PATH, required=True, help="Input file.")
+@inputs
 @click.option("--output_dir", type=_PATH, required=True, help="Folder of the run.")
 @click.option(
     "--jobs",
@@ -57,34 +57,44 @@ STAGES = {
 def run(
     context: click.Context,
     data_file: Path,
-    input_file: Path,
+    input_file: list[Path],
+    profile: str,
     output_dir: Path,
     jobs: int | None,
     force: tuple[list[str], ...],
     until: tuple[list[str], ...],
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
+    from madminer_workflow.configuration import load, merge
+    from madminer_workflow.configuration.frozen import MERGED_FILE, freeze
     from madminer_workflow.engine import launch
+    from madminer_workflow.engine.folder import check_path
     from madminer_workflow.engine.selection import chosen
     from madminer_workflow.events import read_header
     from madminer_workflow.tracking import store
 
-    configuration = _load(input_file, header := read_header(data_file))
+    check_path("output_dir", str(output_dir.absolute()))
+    header, merged = read_header(data_file), merge(input_file, profile)
+    configuration = load(merged, header)
     forced = chosen("--force", list(chain(*force)), _labels(configuration, header))
     stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
+
+    def claimed(folder: Path) -> Mapping[str, str]:
+        freeze(merged, configuration, header, folder / _FROZEN)
+        return store.environment(folder)
+
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
-    paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": input_file}
-    observed = configuration.observed
+    frozen = output_dir / _FROZEN / MERGED_FILE
+    paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": frozen}
     outcome = launch.run(
         "workflow/workflow.yml",
         {name: str(path.absolute()) for name, path in paths.items()},
         output_dir,
         jobs,
         toplevel=_PROJECT,
-        environment=store.environment,
+        environment=claimed,
         code=_code(_PROJECT),
-        references={input_file.absolute(): [observed.path] if observed else []},
         forced=forced,
         until=stages,
     )
@@ -94,17 +104,6 @@ def run(
     click.echo(_summary(outcome) + "\n", err=True)
     if not stages or "plotting" in stages:
         _show_products(output_dir)
-
-
-def _load(input_file: Path, header: Header) -> Configuration:
-    """Returns the configuration; the first step will give the warnings about it."""
-    from madminer_workflow.configuration import load
-
-    logging.disable(logging.WARNING)
-    try:
-        return load(input_file, header)
-    finally:
-        logging.disable(logging.NOTSET)
 
 
 def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:

@@ -13,7 +13,7 @@ import yaml
 from madminer_workflow.configuration.schema import shown, validate
 from madminer_workflow.errors import InputError
 
-__all__ = ["named", "read"]
+__all__ = ["content", "dumped", "named", "parsed", "read"]
 
 _TEXT = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
@@ -53,11 +53,36 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         InputError: The file cannot be read, is not YAML, or does not follow the schema.
     """
+    document = content(path)
     with named(path):
-        document = _parsed(_text(path))
+        validate(document)
+    return document
+
+
+def dumped(document: dict[str, Any]) -> str:
+    """Returns a document as the YAML text of an input file.
+
+    Args:
+        document: Plain keys with values.
+    """
+    return str(
+        yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=None)
+    )
+
+
+def content(path: str | Path) -> dict[str, Any]:
+    """Returns the content of an input file, YAML or JSON, unchecked.
+
+    Args:
+        path: The file.
+
+    Raises:
+        InputError: The file cannot be read, is not YAML, or does not hold keys with values.
+    """
+    with named(path):
+        document = parsed(_text(path))
         if not isinstance(document, dict):
             raise InputError(f"{shown(document)}, expected keys with values, at least `methods`")
-        validate(document)
         return document
 
 
@@ -87,8 +112,15 @@ def _text(path: str | Path) -> str:
         raise InputError("not a text file, expected a YAML file") from error
 
 
-def _parsed(text: str) -> Any:
-    """Returns what a YAML text stands for."""
+def parsed(text: str) -> Any:
+    """Returns what a YAML text stands for.
+
+    Args:
+        text: The text.
+
+    Raises:
+        InputError: It is not YAML, or a key is given twice or is not a name.
+    """
     try:
         return yaml.load(text, _Loader)
     except yaml.MarkedYAMLError as error:

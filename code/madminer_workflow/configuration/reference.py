@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from madminer_workflow.configuration.merging import PROFILES, profile_text
 from madminer_workflow.configuration.schema import allowed, resolved, schema, shown
 
 __all__ = ["page"]
@@ -27,6 +28,26 @@ Parameters of the theory are named as in the event file or by position, counted 
 files of the older madminer-workflow-ml are accepted unchanged.
 
 This page is made from the schema, `code/madminer_workflow/configuration/schema.json`.
+
+## Several files, and profiles
+
+`INPUT_FILE=a.yml,b.yml` merges files: keys with values are merged key by key at every depth, and
+where two files give the same key the later one wins; lists are replaced as a whole. Before all
+files comes a profile, `PROFILE=smoke`, `default` or `full`, so that what a file says itself stays:
+
+```yaml
+{profiles}```
+
+What was merged is checked as if it were one file; a message names the file that the value is from.
+A path in a file starts from the folder of that file.
+
+A run freezes its input: changing a file while it goes on has no effect. `OUTPUT_DIR/_input/` keeps
+
+| file | content |
+|--|--|
+| `merged.yml` | what files and profile say together: an input file that gives the same run |
+| `observed*.npz` | the observed events, if there are any |
+| `resolved.yml` | every value, and what it is `from`: files, a profile, or `default` |
 """
 
 
@@ -35,7 +56,8 @@ def page() -> str:
     sections: dict[int, tuple[list[str], Rule]] = {}
     for title, rule in _objects("", schema()):
         sections.setdefault(id(rule["properties"]), ([], rule))[0].append(title)
-    return _INTRODUCTION + "".join(_section(*section) for section in sections.values())
+    introduction = _INTRODUCTION.format(profiles="\n".join(map(profile_text, PROFILES)))
+    return introduction + "".join(_section(*section) for section in sections.values())
 
 
 def _objects(title: str, rule: Rule) -> Iterator[tuple[str, Rule]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from madminer_workflow.configuration.concerns import concerns
 from madminer_workflow.configuration.loading import named, read
+from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import (
     Configuration,
     Fisher,
@@ -29,7 +30,14 @@ from madminer_workflow.configuration.names import (
     point_or_points,
     sequence,
 )
-from madminer_workflow.configuration.schema import default_for, defaults, shown, subschema, validate
+from madminer_workflow.configuration.schema import (
+    default_for,
+    defaults,
+    meant_by,
+    shown,
+    subschema,
+    validate,
+)
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
 from madminer_workflow.events.header import Header
@@ -43,28 +51,30 @@ log = logging.getLogger(__name__)
 
 
 def load(
-    input_file: str | Path, header: Header, overrides: Document | None = None
+    source: str | Path | Inputs, header: Header, overrides: Document | None = None
 ) -> Configuration:
     """Reads an input file and checks everything that can be checked before events are read.
 
-    What is allowed but doubtful is logged as a warning, unless the file was written by
-    `configure`, which has given the warnings.
+    What is allowed but doubtful is logged as a warning, unless the file was written by `run` or
+    `configure`, which have given the warnings.
 
     Args:
-        input_file: The input file, YAML or JSON.
+        source: The input file, YAML or JSON, or what several give together.
         header: The header of the event file.
         overrides: Values that replace keys of the top level, for instance "luminosity".
 
     Raises:
         InputError: Something is not allowed; the message names file, key, value and alternatives.
     """
-    document = read(input_file) | dict(overrides or {})
-    with named(input_file):
+    inputs = source if isinstance(source, Inputs) else merge([source])
+    extra = dict(overrides or {})
+    document = inputs.document | extra
+    with inputs.named():
         validate(document)
-        configuration = resolve(_located(document, Path(input_file).parent), header)
+        configuration = resolve(document, header)
     if "step" not in document:
-        for concern in concerns(document, configuration, header):
-            log.warning("%s: %s", input_file, concern)
+        for concern in concerns(inputs.own | extra, configuration, header):
+            log.warning("%s: %s", inputs.blamed(concern), concern)
     return configuration
 
 
@@ -92,13 +102,6 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
             estimator=document.get("estimator", defaults()["estimator"]),
             training=_training(method, document),
         )
-
-
-def _located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns the document with the path of the observed events from here, not from its folder."""
-    if "observed" not in document:
-        return document
-    return document | {"observed": {"data": str(folder / document["observed"]["data"])}}
 
 
 def resolve(document: Document, header: Header) -> Configuration:
@@ -191,15 +194,15 @@ def _theta_1(name: str, block: Document, header: Header) -> Thetas:
 def _training(name: str, document: Document) -> Training:
     """Returns the settings of the training of one method."""
     own = subschema("training")["x-default-by-method"].get(name, {})
-    common = defaults("training") | own | document.get("training", {})
-    settings = common | document.get(name, {}).get("training", {})
+    given = document.get(name, {}).get("training", {})
+    settings = defaults("training") | own | document.get("training", {}) | given
     first = settings["learning_rate"]
     divisor = subschema("training", "final_learning_rate")["x-default-divisor"]
     last = settings.get("final_learning_rate", first / divisor)
     if last > first:
-        raise InputError(
-            f"training.final_learning_rate: {last:g} ({name}), expected <= learning_rate, {first:g}"
-        )
+        path = f"{name}.training" if "final_learning_rate" in given else "training"
+        expected = f"expected <= learning_rate, {first:g}"
+        raise InputError(f"{path}.final_learning_rate: {last:g} ({name}), {expected}")
     return Training(
         hidden_layers=tuple(int(units) for units in settings["hidden_layers"]),
         activation=settings["activation"],
@@ -242,8 +245,9 @@ def _region(path: str, given: Document, header: Header) -> tuple[tuple[float, fl
 
 def _resolutions(path: str, given: Document, n_parameters: int) -> tuple[int, ...]:
     """Returns the number of grid points of each parameter."""
-    default = default_for(n_parameters, "asymptotic_limits", "resolutions")
-    value = given.get("resolutions", default)
+    keys = ("asymptotic_limits", "resolutions")
+    value = given.get("resolutions", default_for(n_parameters, *keys))
+    value = meant_by(value, n_parameters, *keys) if isinstance(value, str) else value
     numbers = value if isinstance(value, list) else [value] * n_parameters
     if len(numbers) != n_parameters:
         expected = f"expected one number for each of {n_parameters} parameter(s), or one for all"

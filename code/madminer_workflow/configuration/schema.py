@@ -2,7 +2,8 @@
 
 Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own: `x-unit`;
 `x-default`, a default in words because it depends on other things, with `x-default-by-number` and
-`x-default-divisor` for its values; `x-default-by-method`, for methods that have their own;
+`x-default-divisor` for its values; `x-words-by-number`, texts that stand for such values;
+`x-default-by-method`, for methods that have their own;
 `x-methods` and `x-sampling-methods`, who alone uses a key, and `x-not-methods`, who does not;
 `x-single-point`, the methods for which a key must give one parameter point.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "allowed",
     "default_for",
     "defaults",
+    "meant_by",
     "nearest",
     "resolved",
     "schema",
@@ -107,8 +109,26 @@ def default_for(number: int, *keys: str) -> int:
     >>> default_for(2, "asymptotic_limits", "resolutions")
     25
     """
-    values = subschema(*keys)["x-default-by-number"]
-    return int(values[min(number, len(values)) - 1])
+    return _by_number(number, subschema(*keys)["x-default-by-number"])
+
+
+def meant_by(word: str, number: int, *keys: str) -> int:
+    """Returns the value that a word stands for, given how many parameters there are.
+
+    Args:
+        word: One of the words that the schema allows.
+        number: How many there are.
+        keys: The way to the key.
+
+    >>> meant_by("fine", 2, "asymptotic_limits", "resolutions")
+    41
+    """
+    return _by_number(number, subschema(*keys)["x-words-by-number"][word])
+
+
+def _by_number(number: int, values: Sequence[int]) -> int:
+    """Returns one of the values for one, two, three, ...; the last one serves for more."""
+    return values[min(number, len(values)) - 1]
 
 
 def validate(document: Mapping[str, Any]) -> None:
@@ -188,7 +208,7 @@ _WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": lambda rule: _number(rule, "an integer"),
     "number": lambda rule: _number(rule, "a number"),
     "object": lambda rule: "keys with values",  # noqa: ARG005
-    "string": lambda rule: "a name",  # noqa: ARG005
+    "string": lambda rule: ", ".join(rule.get("x-words-by-number", ["a name"])),
 }
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from madminer_workflow.engine.checksums import Checksums, digest
+from madminer_workflow.engine.checksums import Checksums
 
 __all__ = ["Ingredients", "no_code"]
 
@@ -27,7 +27,6 @@ class Ingredients:
         *,
         roots: Collection[Path],
         toplevel: Path,
-        references: Mapping[Path, Collection[Path]],
         code: Callable[[str], str],
     ) -> None:
         """Describes where the ingredients of a run may be.
@@ -36,13 +35,11 @@ class Ingredients:
             checksums: What computes checksums.
             roots: Files and folders that hold them; other paths in a command are mere words.
             toplevel: The folder of the project.
-            references: Further files that count as parts of a file.
             code: Gives the checksum of the code that a stage runs.
         """
         self._checksums = checksums
         self._roots = (*roots, toplevel)
         self._toplevel = toplevel
-        self._references = references
         self._code = code
 
     def of(self, stage: str, command: str, folder: Path, others: object) -> dict[str, Any]:
@@ -73,6 +70,4 @@ class Ingredients:
             return line.replace(str(folder), "{workdir}")
         if path == self._toplevel or not any(map(path.is_relative_to, self._roots)):
             return "{toplevel}" if path == self._toplevel else line
-        content = self._checksums.of(path)
-        further = [self._checksums.of(other) for other in self._references.get(path, ())]
-        return {"content": digest([content, *further]) if further else content}
+        return {"content": self._checksums.of(path)}

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, TextIO
 
 import yadageschemas
@@ -80,7 +79,6 @@ def run(
     toplevel: Path,
     environment: Callable[[Path], Mapping[str, str]] = lambda _: {},
     code: Callable[[str], str] = no_code,
-    references: Mapping[Path, Collection[Path]] = MappingProxyType({}),
     forced: Collection[str] = (),
     until: Collection[str] = (),
     stream: TextIO = sys.stderr,
@@ -98,7 +96,6 @@ def run(
         toplevel: The folder that references of the specification start from.
         environment: Gives variables for every step; called when the folder is ours.
         code: Gives the checksum of the code that a stage runs.
-        references: Further files that count as parts of a file in `initdata`.
         forced: Labels of steps that are run in any case.
         until: Stages after which to stop; none stands for all.
         stream: Where progress is written.
@@ -121,9 +118,7 @@ def run(
         folders = stage_folders(output_dir, stages)
         records = Records(folders, output_dir / METADATA / "earlier", checksums)
         roots = [output_dir, *map(Path, initdata.values())]
-        ingredients = Ingredients(
-            checksums, roots=roots, toplevel=toplevel, references=references, code=code
-        )
+        ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
         variables = {"OMP_NUM_THREADS": threads, **environment(output_dir)}
         steering = _steering(specification, initdata, output_dir)
