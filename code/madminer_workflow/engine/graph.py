@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adage import nodestate
 
-__all__ = ["State", "Step", "label", "steps"]
+__all__ = ["Facts", "State", "Step", "facts", "label", "steps"]
+
+Word = str | int | float
 
 
 class State(enum.Enum):
@@ -32,12 +34,35 @@ class Step:
         state: What it is doing.
         folder: Where it writes.
         error: Why it failed.
+        started: When its command was started, in seconds since the epoch.
+        ended: When it had ended.
     """
 
     label: str
     state: State
     folder: Path
     error: BaseException | None = None
+    started: float | None = None
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a step before it runs.
+
+    Attributes:
+        label: What a user calls it.
+        stage: Its stage.
+        folder: Where it writes.
+        words: Its parameters, and those of the workflow inside which it stands, but for paths.
+        needs: The folders of the steps whose outputs it uses.
+    """
+
+    label: str
+    stage: str
+    folder: Path
+    words: Mapping[str, Word]
+    needs: tuple[Path, ...]
 
 
 def steps(workflow: Any) -> list[Step]:
@@ -48,6 +73,27 @@ def steps(workflow: Any) -> list[Step]:
     """
     nodes = map(workflow.dag.getNode, workflow.dag.nodes())
     return [_step(node) for node in nodes if not node.task.pubOnlyTask()]
+
+
+def facts(workflow: Any, identifier: str) -> Facts:
+    """Returns what is known of a step before it runs.
+
+    Args:
+        workflow: A Yadage workflow object.
+        identifier: The identifier of its node.
+    """
+    dag, node = workflow.dag, workflow.dag.getNode(identifier)
+    own = node.task.parameters.json()
+    above = [dag.getNode(name) for name in dag.predecessors(identifier)]
+    given = [above.task.parameters.json() for above in above if above.task.pubOnlyTask()]
+    stage = node.task.metadata["wflow_stage"]
+    return Facts(
+        label=label(stage, own),
+        stage=stage,
+        folder=Path(node.task.state.readwrite[0]),
+        words={name: word for values in (*given, own) for name, word in _words(values)},
+        needs=tuple(sorted(set(_needed(dag, identifier)))),
+    )
 
 
 def label(stage: str, parameters: Mapping[str, Any]) -> str:
@@ -63,15 +109,36 @@ def label(stage: str, parameters: Mapping[str, Any]) -> str:
     return f"{stage} {parameters['name']}" if "name" in parameters else stage
 
 
+def _words(parameters: Mapping[str, Any]) -> Iterator[tuple[str, Word]]:
+    """Yields parameters that are single words or numbers, also those inside of others."""
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            yield from _words(value)
+        elif isinstance(value, Word) and not (isinstance(value, str) and {*"/{"} & {*value}):
+            yield name, value
+
+
+def _needed(dag: Any, identifier: str) -> Iterator[Path]:
+    """Yields the folders of what a node depends on, through nodes that only hand parameters on."""
+    for name in dag.predecessors(identifier):
+        task = dag.getNode(name).task
+        if task.pubOnlyTask():
+            yield from _needed(dag, name)
+        else:
+            yield Path(task.state.readwrite[0])
+
+
 def _step(node: Any) -> Step:
     """Returns the step of a node."""
-    task = node.task
+    task, job = node.task, node.resultproxy
     state = _state(node)
     return Step(
         label=label(task.metadata["wflow_stage"], task.parameters.json()),
         state=state,
         folder=Path(task.state.readwrite[0]),
-        error=node.resultproxy.error if state is State.FAILED else None,
+        error=job.error if state is State.FAILED else None,
+        started=job and job.started,
+        ended=job and job.ended,
     )
 
 

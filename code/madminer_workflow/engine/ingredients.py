@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from madminer_workflow.engine.checksums import Checksums
+from packtivity.syncbackends import acquire_job_env, finalize_inputs, packconfig, prepublish
 
-__all__ = ["Ingredients", "no_code"]
+__all__ = ["HANDLERS", "Contents", "Ingredients", "no_code"]
+
+HANDLERS = packconfig(executor={"docker-encapsulated": "local"})
+"""What Packtivity runs the parts of a step with."""
+
+
+class Contents(Protocol):
+    """What tells the content of files and folders, in terms that can be compared."""
+
+    def of(self, path: Path) -> Any:
+        """Returns what stands for the content of a file or a folder."""
 
 
 def no_code(_: str) -> str:
@@ -23,7 +33,7 @@ class Ingredients:
 
     def __init__(
         self,
-        checksums: Checksums,
+        contents: Contents,
         *,
         roots: Collection[Path],
         toplevel: Path,
@@ -32,12 +42,12 @@ class Ingredients:
         """Describes where the ingredients of a run may be.
 
         Args:
-            checksums: What computes checksums.
+            contents: What stands for contents, as their checksums do.
             roots: Files and folders that hold them; other paths in a command are mere words.
             toplevel: The folder of the project.
             code: Gives the checksum of the code that a stage runs.
         """
-        self._checksums = checksums
+        self._contents = contents
         self._roots = (*roots, toplevel)
         self._toplevel = toplevel
         self._code = code
@@ -63,11 +73,32 @@ class Ingredients:
             "others": json.loads(json.dumps(others).replace(str(folder), "{workdir}")),
         }
 
-    def _line(self, line: str, folder: Path) -> str | dict[str, str | None]:
+    def of_step(
+        self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Returns the ingredients of a step, as Yadage submits it.
+
+        Args:
+            spec: Process, environment and publisher of the step.
+            parameters: Its parameters.
+            state: Its folders.
+            metadata: Its name.
+        """
+        parameters, state = finalize_inputs(parameters, state)
+        job, environment = acquire_job_env(spec, parameters, state, metadata, HANDLERS)
+        published = prepublish(spec, parameters, state, HANDLERS)
+        return self.of(
+            metadata["wflow_stage"],
+            job["command"],
+            Path(state.readwrite[0]),
+            [environment, spec["publisher"], published and published.json()],
+        )
+
+    def _line(self, line: str, folder: Path) -> str | dict[str, Any]:
         """Returns a line, or the content of what it names."""
         path = Path(line)
         if path.is_relative_to(folder):
             return line.replace(str(folder), "{workdir}")
         if path == self._toplevel or not any(map(path.is_relative_to, self._roots)):
             return "{toplevel}" if path == self._toplevel else line
-        return {"content": self._checksums.of(path)}
+        return {"content": self._contents.of(path)}

@@ -14,18 +14,11 @@ from types import TracebackType
 from typing import Any
 
 from packtivity import datamodel
-from packtivity.syncbackends import (
-    ExecutionConfig,
-    acquire_job_env,
-    finalize_inputs,
-    packconfig,
-    prepublish,
-    run_packtivity,
-)
+from packtivity.syncbackends import ExecutionConfig, run_packtivity
 
 from madminer_workflow.engine import process
 from madminer_workflow.engine.graph import label
-from madminer_workflow.engine.ingredients import Ingredients
+from madminer_workflow.engine.ingredients import HANDLERS, Ingredients
 from madminer_workflow.engine.records import Records
 
 __all__ = ["Job", "Pool"]
@@ -37,8 +30,13 @@ class Job:
     def __init__(self) -> None:
         """Has not started."""
         self.future: Future[Any] = Future()
-        self.started = False
+        self.started: float | None = None
+        self.ended: float | None = None
         self.kept = False
+
+    def note_end(self, _: Future[Any]) -> None:
+        """Notes that the step has ended."""
+        self.ended = time.time()
 
     @property
     def error(self) -> BaseException | None:
@@ -79,7 +77,6 @@ class Pool:
         self._execution = ExecutionConfig(
             {"logging": False, "environment": dict(environment), "inherited": inherited}
         )
-        self._packtivity = packconfig(executor={"docker-encapsulated": "local"})
         self._records = records
         self._ingredients = ingredients
         self._forced = frozenset(forced)
@@ -116,6 +113,7 @@ class Pool:
         job = Job()
         arguments = (job, spec, parameters, state, metadata)
         job.future = self._threads.submit(self._finish, *arguments)
+        job.future.add_done_callback(job.note_end)
         self._jobs.append(job)
         return job
 
@@ -141,34 +139,17 @@ class Pool:
     ) -> Any:
         """Returns what a step publishes, after it was run unless it is finished already."""
         folder = Path(state.readwrite[0])
-        made_from = self._made_from(spec, parameters, state, metadata)
+        made_from = self._ingredients.of_step(spec, parameters, state, metadata)
         if label(metadata["wflow_stage"], parameters.json()) in self._forced:
             self._records.forget(made_from)
         elif (published := self._records.find(folder, made_from)) is not None:
             job.kept = True
             return datamodel.create(published, state.datamodel)
-        job.started = True
+        job.started = time.time()
         self._records.make_way(folder)
         state.ensure()
-        published = run_packtivity(
-            spec, parameters, state, metadata, self._packtivity, self._execution
-        )
+        published = run_packtivity(spec, parameters, state, metadata, HANDLERS, self._execution)
         # What has changed while the step ran, it may have seen before or after that.
-        if self._made_from(spec, parameters, state, metadata) == made_from:
+        if self._ingredients.of_step(spec, parameters, state, metadata) == made_from:
             self._records.write(folder, made_from, published.json())
         return published
-
-    def _made_from(
-        self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Returns what a step is made from."""
-        parameters, state = finalize_inputs(parameters, state)
-        job, environment = acquire_job_env(spec, parameters, state, metadata, self._packtivity)
-        published = prepublish(spec, parameters, state, self._packtivity)
-        folder = Path(state.readwrite[0])
-        return self._ingredients.of(
-            metadata["wflow_stage"],
-            job["command"],
-            folder,
-            [environment, spec["publisher"], published and published.json()],
-        )

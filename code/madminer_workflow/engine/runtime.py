@@ -33,6 +33,11 @@ class StepError(RuntimeError):
         super().__init__(finished, log)
         self.finished, self.log = finished, log
 
+    @property
+    def reason(self) -> str:
+        """The last line of the output, or the status if there was none."""
+        return [f"status {self.finished.status}", *self.finished.last_lines][-1]
+
     def __str__(self) -> str:
         """Returns the status, the last lines of the output and where the others are."""
         lines = "".join(f"  {line}\n" for line in self.finished.last_lines)
