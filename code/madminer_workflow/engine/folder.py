@@ -11,7 +11,15 @@ from pathlib import Path
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["MARKER", "METADATA", "check_path", "claimed", "stage_folders"]
+__all__ = [
+    "MARKER",
+    "METADATA",
+    "check_ours",
+    "check_path",
+    "claimed",
+    "is_claimed",
+    "stage_folders",
+]
 
 MARKER = ".madminer-workflow"
 METADATA = "_yadage"
@@ -62,7 +70,7 @@ def claimed(folder: Path, stages: Collection[str]) -> Iterator[int]:
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _check_ours(folder, stages)
+            check_ours(folder, stages)
             descriptor = stack.enter_context(_locked(folder / MARKER))
             for path in stage_folders(folder, stages):
                 if path.is_symlink():  # a step writes here and nowhere else
@@ -70,6 +78,20 @@ def claimed(folder: Path, stages: Collection[str]) -> Iterator[int]:
         except OSError as error:
             raise InputError(f"output_dir: {folder} cannot be used ({error.strerror})") from error
         yield descriptor
+
+
+def is_claimed(folder: Path) -> bool:
+    """Returns whether a run is using a folder.
+
+    Args:
+        folder: The folder of a run.
+    """
+    with contextlib.suppress(FileNotFoundError), open(folder / MARKER, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def stage_folders(folder: Path, stages: Collection[str]) -> list[Path]:
@@ -85,8 +107,16 @@ def stage_folders(folder: Path, stages: Collection[str]) -> list[Path]:
     )
 
 
-def _check_ours(folder: Path, stages: Collection[str]) -> None:
-    """Refuses a folder with results of somebody else, which a run would remove."""
+def check_ours(folder: Path, stages: Collection[str]) -> None:
+    """Refuses a folder with results of somebody else, which a run would remove.
+
+    Args:
+        folder: The folder.
+        stages: The names of the stages.
+
+    Raises:
+        InputError: It has results, but no run has made it.
+    """
     old = stage_folders(folder, [*stages, METADATA])
     if old and not (folder / MARKER).exists():
         raise InputError(

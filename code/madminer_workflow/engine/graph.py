@@ -10,7 +10,7 @@ from typing import Any
 
 from adage import nodestate
 
-__all__ = ["Facts", "State", "Step", "facts", "label", "steps"]
+__all__ = ["Facts", "State", "Step", "facts", "identifiers", "label", "steps"]
 
 Word = str | int | float
 
@@ -71,8 +71,17 @@ def steps(workflow: Any) -> list[Step]:
     Args:
         workflow: A Yadage workflow object.
     """
-    nodes = map(workflow.dag.getNode, workflow.dag.nodes())
-    return [_step(node) for node in nodes if not node.task.pubOnlyTask()]
+    return [_step(workflow.dag.getNode(identifier)) for identifier in identifiers(workflow)]
+
+
+def identifiers(workflow: Any) -> list[str]:
+    """Returns the identifiers of the nodes that are steps, in the order in which they were added.
+
+    Args:
+        workflow: A Yadage workflow object.
+    """
+    dag = workflow.dag
+    return [name for name in dag.nodes() if not dag.getNode(name).task.pubOnlyTask()]
 
 
 def facts(workflow: Any, identifier: str) -> Facts:

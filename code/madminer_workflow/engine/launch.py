@@ -23,12 +23,12 @@ from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage
 from madminer_workflow.engine.graph import State, Step, steps
 from madminer_workflow.engine.ingredients import Ingredients, no_code
 from madminer_workflow.engine.interruption import Interruption
-from madminer_workflow.engine.pool import Pool
+from madminer_workflow.engine.pool import JobBackend, Pool
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.records import Records, remove
 from madminer_workflow.engine.selection import pruned
 
-__all__ = ["Outcome", "n_cores", "run"]
+__all__ = ["Outcome", "engine_log", "load", "n_cores", "rehearsed", "run"]
 
 _PLUGINS = ["madminer_workflow.engine.caching", "madminer_workflow.engine.runtime"]
 _POLL_SECONDS = 0.2
@@ -107,12 +107,7 @@ def run(
     output_dir = output_dir.resolve()
     for name, value in {**initdata, "output_dir": str(output_dir)}.items():
         check_path(name, value)
-    specification = workflow_loader.workflow(
-        workflow, toplevel=str(toplevel), schemadir=yadageschemas.schemadir
-    )
-    stages = [stage["name"] for stage in specification["stages"]]
-    if until:
-        specification = pruned(specification, until)
+    specification, stages = load(workflow, toplevel, until)
     with claimed(output_dir, stages) as lock:
         checksums = Checksums(output_dir / METADATA / "checksums.json")
         folders = stage_folders(output_dir, stages)
@@ -121,11 +116,12 @@ def run(
         ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
         variables = {"OMP_NUM_THREADS": threads, **environment(output_dir)}
-        steering = _steering(specification, initdata, output_dir)
+        metadir = output_dir / METADATA
+        steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
         log = output_dir / METADATA / "engine.log"
         pool = Pool(jobs, variables, [lock], records, ingredients, forced)
-        with _engine_log(log), Interruption() as interruption, pool:
-            _execute(steering, pool, [Progress(stream), interruption])
+        with engine_log(log), Interruption() as interruption, pool:
+            _execute(steering, pool, [Progress(stream), interruption], _POLL_SECONDS)
         checksums.save()
         outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
         if outcome.is_complete and not until:
@@ -141,13 +137,57 @@ def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None
     records.tidy()
 
 
+def load(
+    workflow: str, toplevel: Path, until: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """Returns a specification and the names of its stages.
+
+    Args:
+        workflow: The file of the specification, relative to `toplevel`.
+        toplevel: The folder that references start from.
+        until: Stages after which to stop; what only later ones need is left out. None stands for
+            all.
+    """
+    specification = workflow_loader.workflow(
+        workflow, toplevel=str(toplevel), schemadir=yadageschemas.schemadir
+    )
+    stages = [stage["name"] for stage in specification["stages"]]
+    return pruned(specification, until) if until else specification, stages
+
+
+def rehearsed(
+    specification: Mapping[str, Any],
+    initdata: Mapping[str, str],
+    output_dir: Path,
+    metadir: Path,
+    backend: JobBackend,
+) -> Any:
+    """Returns the Yadage workflow object after all steps have been answered; makes no folders.
+
+    Args:
+        specification: A workflow, as `load` returns it.
+        initdata: Its parameters.
+        output_dir: The folder of the run.
+        metadir: A folder for Yadage's own files.
+        backend: What answers at once to the steps that are submitted.
+    """
+    steering = _steering(specification, initdata, output_dir, metadir, ensure=False)
+    _execute(steering, backend, [], 0.0)
+    return steering.workflow
+
+
 def n_cores() -> int:
     """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def _steering(
-    specification: Mapping[str, Any], initdata: Mapping[str, str], output_dir: Path
+    specification: Mapping[str, Any],
+    initdata: Mapping[str, str],
+    output_dir: Path,
+    metadir: Path,
+    *,
+    ensure: bool,
 ) -> Any:
     """Returns Yadage's handle of a workflow that has not started."""
     enable_plugins(list(_PLUGINS))
@@ -157,21 +197,22 @@ def _steering(
         initdata=dict(initdata),
         wflowopts={"discover": False},  # a path is a path, also with a * in it
         dataarg=f"local:{output_dir}",
-        metadir=str(output_dir / METADATA),
+        dataopts={"ensure": ensure},  # makes the folders of steps when they are added
+        metadir=str(metadir),
         accept_metadir=True,
     )
 
 
-def _execute(steering: Any, pool: Pool, trackers: list[Any]) -> None:
+def _execute(steering: Any, backend: JobBackend, trackers: list[Any], poll_seconds: float) -> None:
     """Runs a workflow to its end and writes Yadage's snapshot of it."""
-    backend = PacktivityBackend(
-        packtivity_backend=pool, backendopts={"purepubopts": {"exec": {"logging": False}}}
+    routed = PacktivityBackend(
+        packtivity_backend=backend, backendopts={"purepubopts": {"exec": {"logging": False}}}
     )
     steering.adage_argument(
-        default_trackers=False, additional_trackers=trackers, update_interval=_POLL_SECONDS
+        default_trackers=False, additional_trackers=trackers, update_interval=poll_seconds
     )
     try:
-        steering.run_adage(backend)
+        steering.run_adage(routed)
     except RuntimeError:
         # How adage says that a step failed; anything else is an error of the workflow itself.
         if all(step.state is not State.FAILED for step in steps(steering.workflow)):
@@ -182,8 +223,12 @@ def _execute(steering: Any, pool: Pool, trackers: list[Any]) -> None:
 
 
 @contextlib.contextmanager
-def _engine_log(path: Path) -> Iterator[None]:
-    """Sends what the engine logs to a file; without it, tracebacks of failed steps are printed."""
+def engine_log(path: Path) -> Iterator[None]:
+    """Sends what the engine logs to a file; without it, tracebacks of failed steps are printed.
+
+    Args:
+        path: The file.
+    """
     handler = logging.FileHandler(path, mode="w", delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("adage", "packtivity", "yadage")]

@@ -21,7 +21,7 @@ from madminer_workflow.engine.graph import label
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients
 from madminer_workflow.engine.records import Records
 
-__all__ = ["Job", "Pool"]
+__all__ = ["Job", "JobBackend", "Pool"]
 
 
 class Job:
@@ -51,7 +51,23 @@ class Job:
         return {"proxyname": "PacktivityProxyBase", "proxydetails": None}
 
 
-class Pool:
+class JobBackend:
+    """What Yadage asks of a backend whose jobs are these."""
+
+    def ready(self, job: Job) -> bool:
+        """Returns whether a step has ended."""
+        return job.future.done()
+
+    def successful(self, job: Job) -> bool:
+        """Returns whether a step that has ended did so without an error."""
+        return job.error is None
+
+    def result(self, job: Job) -> Any:
+        """Returns what a successful step published."""
+        return job.future.result()
+
+
+class Pool(JobBackend):
     """Runs steps as local processes; a context that kills what is running when it ends."""
 
     def __init__(
@@ -116,18 +132,6 @@ class Pool:
         job.future.add_done_callback(job.note_end)
         self._jobs.append(job)
         return job
-
-    def ready(self, job: Job) -> bool:
-        """Returns whether a step has ended."""
-        return job.future.done()
-
-    def successful(self, job: Job) -> bool:
-        """Returns whether a step that has ended did so without an error."""
-        return job.error is None
-
-    def result(self, job: Job) -> Any:
-        """Returns what a successful step published."""
-        return job.future.result()
 
     def _finish(
         self,

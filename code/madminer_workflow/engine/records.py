@@ -19,7 +19,7 @@ from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["RECORD", "Records", "remove"]
+__all__ = ["RECORD", "Records", "paths", "published_in", "remove"]
 
 RECORD = "run.json"
 _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
@@ -63,9 +63,14 @@ class Records:
                 self._make_way(folder)
                 place.rename(folder)
         record = _read(folder / RECORD)
-        if not record or self._is_damaged(folder, record["outputs"]):
+        if not record or self.is_damaged(folder, record):
             return None
-        return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
+        return published_in(folder, record)
+
+    def finished(self) -> list[tuple[Path, dict[str, Any]]]:
+        """Returns the folders of all finished steps, wherever they are, with their records."""
+        places = [(place, _read(place / RECORD)) for place in self._places.values()]
+        return [(place, record) for place, record in places if record]
 
     def forget(self, ingredients: Mapping[str, Any]) -> None:
         """Removes the record of a finished step, wherever it is.
@@ -97,7 +102,7 @@ class Records:
         Raises:
             FileNotFoundError: Something that it published does not exist.
         """
-        for path in _paths(published):
+        for path in paths(published):
             if path.is_relative_to(folder) and not path.exists():
                 raise FileNotFoundError(f"{path} was not written")
         plain = json.dumps(published, ensure_ascii=False)
@@ -117,9 +122,14 @@ class Records:
         tree = self._checksums.tree(folder)
         return {name: value for name, value in tree.items() if name.split("/")[0] not in _OWN}
 
-    def _is_damaged(self, folder: Path, outputs: Mapping[str, str | None]) -> bool:
-        """Returns whether something is missing or was changed; additions do no harm."""
-        return not outputs.items() <= self._outputs(folder).items()
+    def is_damaged(self, folder: Path, record: Mapping[str, Any]) -> bool:
+        """Returns whether something is missing or was changed; additions do no harm.
+
+        Args:
+            folder: The folder of a finished step.
+            record: Its record.
+        """
+        return not record["outputs"].items() <= self._outputs(folder).items()
 
     def _make_way(self, folder: Path) -> None:
         """Puts aside or removes what stands in the place of a step."""
@@ -147,18 +157,32 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _records(folder: Path) -> list[Path]:
-    """Returns the records of steps in a folder, which may be that of one step or of several."""
-    return [path for pattern in (RECORD, f"*/{RECORD}") for path in sorted(folder.glob(pattern))]
+def published_in(folder: Path, record: Mapping[str, Any]) -> Any:
+    """Returns what a finished step published, in terms of JSON.
+
+    Args:
+        folder: The folder that the step has, or will have.
+        record: Its record.
+    """
+    return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
 
 
-def _paths(published: Any) -> Iterator[Path]:
-    """Yields all strings of published data, which may be paths."""
+def paths(published: Any) -> Iterator[Path]:
+    """Yields all strings of published data, which may be paths.
+
+    Args:
+        published: What a step published, in terms of JSON.
+    """
     if isinstance(published, str):
         yield Path(published.strip())
     elif isinstance(published, Mapping | list):
         for item in published.values() if isinstance(published, Mapping) else published:
-            yield from _paths(item)
+            yield from paths(item)
+
+
+def _records(folder: Path) -> list[Path]:
+    """Returns the records of steps in a folder, which may be that of one step or of several."""
+    return [path for pattern in (RECORD, f"*/{RECORD}") for path in sorted(folder.glob(pattern))]
 
 
 def _read(path: Path) -> dict[str, Any]:
