@@ -51,10 +51,11 @@ def train(
 
 
 def _show(epoch: EpochRecord) -> None:
-    """Prints a line for an epoch."""
+    """Prints a line for an epoch, of which a run shows what stands before the semicolon."""
     click.echo(
-        f"epoch {epoch.epoch}/{epoch.epochs}: training loss {epoch.train_loss:.5f}, "
-        f"validation loss {epoch.validation_loss:.5f}, {epoch.seconds:.1f} s"
+        f"PROGRESS: epoch {epoch.epoch}/{epoch.epochs} loss {epoch.validation_loss:.4g}; "
+        f"training loss {epoch.train_loss:.5f}, validation loss {epoch.validation_loss:.5f}, "
+        f"{epoch.seconds:.1f} s"
     )
 
 

@@ -224,13 +224,15 @@ class Forecast:
         self, ours: list[Any], theirs: list[Any], named: Callable[[Path], str]
     ) -> Iterator[str]:
         """Yields in which respects a word of a command differs."""
-        for line, earlier in itertools.zip_longest(ours, theirs, fillvalue=""):
-            if not isinstance(line, Mapping) or not isinstance(earlier, Mapping):
+        lines: tuple[list[Any], ...] = ours, theirs
+        for line, earlier in itertools.zip_longest(*lines, fillvalue=""):
+            if not isinstance(line, Mapping):
                 if line != earlier:
                     yield "command changed"
                 continue
             path = line["content"].path
-            if self.place(path) and self._checksum(path) != earlier["content"]:
+            before = earlier["content"] if isinstance(earlier, Mapping) else None
+            if self.place(path) and self._checksum(path) != before:
                 name = named(path)
                 changed = {_SETTINGS_PARAMETER: _SETTINGS, "": _CODE}
                 yield changed.get(name, f"{_INPUT}: {name}")

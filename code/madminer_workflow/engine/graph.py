@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adage import nodestate
 
-__all__ = ["Facts", "State", "Step", "facts", "identifiers", "label", "steps"]
+__all__ = ["Facts", "State", "Step", "facts", "identifiers", "label", "ordered", "steps"]
 
 Word = str | int | float
 
@@ -105,6 +106,17 @@ def facts(workflow: Any, identifier: str) -> Facts:
     )
 
 
+def ordered(known: Iterable[Facts]) -> list[Facts]:
+    """Returns steps stage by stage, those of a stage in the order in which they were spread.
+
+    Args:
+        known: The steps in the order in which they were added.
+    """
+    steps = list(known)
+    stages = list(dict.fromkeys(step.stage for step in steps))
+    return sorted(steps, key=lambda step: (stages.index(step.stage), _numbers(step.folder)))
+
+
 def label(stage: str, parameters: Mapping[str, Any]) -> str:
     """Returns what a user calls a step.
 
@@ -135,6 +147,15 @@ def _needed(dag: Any, identifier: str) -> Iterator[Path]:
             yield from _needed(dag, name)
         else:
             yield Path(task.state.readwrite[0])
+
+
+def _numbers(folder: Path) -> list[tuple[str, int]]:
+    """Returns a key that sorts folders by the numbers in their names.
+
+    >>> _numbers(Path("a_2")) < _numbers(Path("a_10"))
+    True
+    """
+    return [(text, int(number or 0)) for text, number in re.findall(r"(\D+)(\d*)", str(folder))]
 
 
 def _step(node: Any) -> Step:

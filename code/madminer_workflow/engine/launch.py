@@ -23,6 +23,7 @@ from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage
 from madminer_workflow.engine.graph import State, Step, steps
 from madminer_workflow.engine.ingredients import Ingredients, no_code
 from madminer_workflow.engine.interruption import Interruption
+from madminer_workflow.engine.journal import Journal
 from madminer_workflow.engine.pool import JobBackend, Pool
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.records import Records, remove
@@ -121,7 +122,8 @@ def run(
         log = output_dir / METADATA / "engine.log"
         pool = Pool(jobs, variables, [lock], records, ingredients, forced)
         with engine_log(log), Interruption() as interruption, pool:
-            _execute(steering, pool, [Progress(stream), interruption], _POLL_SECONDS)
+            trackers = [Journal(output_dir), Progress(stream), interruption]
+            _execute(steering, pool, trackers, _POLL_SECONDS)
         checksums.save()
         outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
         if outcome.is_complete and not until:

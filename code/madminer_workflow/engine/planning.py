@@ -21,7 +21,7 @@ from packtivity.syncbackends import (
 from madminer_workflow.engine.checksums import Checksums
 from madminer_workflow.engine.folder import METADATA, check_ours, check_path, stage_folders
 from madminer_workflow.engine.forecast import Forecast, Home, Judgement
-from madminer_workflow.engine.graph import Facts, facts, identifiers, label
+from madminer_workflow.engine.graph import Facts, facts, identifiers, label, ordered
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients, no_code
 from madminer_workflow.engine.launch import engine_log, load, rehearsed
 from madminer_workflow.engine.pool import Job, JobBackend
@@ -113,10 +113,8 @@ def plan(
     backend = _Backend(forecast, ingredients, toplevel, scratch, forced, volatile)
     with engine_log(scratch / "engine.log"):
         graph = rehearsed(specification, initdata, output_dir, scratch / METADATA, backend)
-    return tuple(
-        Planned(known, *backend.answers[known.folder])
-        for known in (facts(graph, identifier) for identifier in identifiers(graph))
-    )
+    known = ordered(facts(graph, identifier) for identifier in identifiers(graph))
+    return tuple(Planned(step, *backend.answers[step.folder]) for step in known)
 
 
 _Answer = tuple[Judgement, str, tuple[Input, ...], tuple[Path, ...]]

@@ -1,17 +1,22 @@
-"""Progress of a run: one line for each step that starts or ends, and what the steps warn of."""
+"""Progress of a run: one line for each step that starts or ends, and what the steps warn of.
+
+On a terminal a last line lives below: what is running, and how far it says that it is.
+"""
 
 from __future__ import annotations
 
 import collections
+import os
+import shutil
 import time
 from typing import Any, TextIO
 
+from madminer_workflow.engine import logs
 from madminer_workflow.engine.graph import State, Step, steps
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "clock"]
 
 _CLEAR_LINE = "\r\033[K"
-_WARNING = "WARNING: "
 
 
 class Progress:
@@ -62,16 +67,17 @@ class Progress:
         total = f"{len(known)}{'' if complete else '+'}"
         failed = f", {count[State.FAILED]} failed" if count[State.FAILED] else ""
         done = count[State.DONE] + count[State.KEPT]
-        head = f"[{_clock(self._elapsed())}] {done} of {total} done{failed}"
+        head = f"[{clock(self._elapsed())}] {done} of {total} done{failed}"
         clear = _CLEAR_LINE if self._terminal else ""
         for step in known:
             if event := self._event(step):
                 self._write(f"{clear}{head} | {step.label} {event}\n")
                 if step.state in (State.DONE, State.KEPT):
-                    self._write("".join(f"{line}\n" for line in _warnings(step)))
+                    self._write("".join(f"{line}\n" for line in logs.warnings(step.folder)))
         if self._terminal:
-            running = [step.label for step in known if step.state is State.RUNNING]
-            self._write(f"{clear}{head} | running: {', '.join(running) or 'nothing'}"[:200])
+            running = [_doing(step) for step in known if step.state is State.RUNNING]
+            line = " | ".join([f"{head}, {len(running)} running", *running])
+            self._write(clear + _fitting(line, _columns(self._stream)))
 
     def _event(self, step: Step) -> str | None:
         """Returns what happened to a step since the last call."""
@@ -85,7 +91,7 @@ class Progress:
         if step.state is State.KEPT:
             return "kept"
         took = self._elapsed() - self._started.get(key, self._elapsed())
-        return f"{step.state.value} after {_clock(took)}"
+        return f"{step.state.value} after {clock(took)}"
 
     def _elapsed(self) -> float:
         """Returns the seconds since the start."""
@@ -97,17 +103,37 @@ class Progress:
         self._stream.flush()
 
 
-def _warnings(step: Step) -> list[str]:
-    """Returns the lines in which a step warns of something, without their time stamps."""
-    logs = sorted((step.folder / "_packtivity").glob("*.run.log"))
-    lines = [line for log in logs for line in log.read_text(errors="replace").splitlines()]
-    return [line[line.index(_WARNING) :] for line in lines if _WARNING in line]
-
-
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Returns a duration as minutes and seconds.
 
-    >>> _clock(75.2)
+    Args:
+        seconds: The duration.
+
+    >>> clock(75.2)
     '1:15'
     """
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _doing(step: Step) -> str:
+    """Returns what a step is doing: its label, or its name and how far it is."""
+    if said := logs.progress(step.folder):
+        return f"{step.label.rpartition(' ')[2]} {said}"
+    return step.label
+
+
+def _columns(stream: TextIO) -> int:
+    """Returns the width of a terminal, which may change."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return shutil.get_terminal_size().columns
+
+
+def _fitting(line: str, columns: int) -> str:
+    """Returns a line that leaves the last column free, where some terminals would wrap.
+
+    >>> _fitting("0 of 3 done | sampling", 16)
+    '0 of 3 done ...'
+    """
+    return line if len(line) < columns else f"{line[: max(0, columns - 4)]}..."
