@@ -17,10 +17,15 @@ from madminer_workflow.errors import InputError
 
 __all__ = ["COMMANDS", "STATUS_FILE", "cli", "main"]
 
-# Command `name` is the attribute `name` of the module madminer_workflow.cli.<name>. The help
-# stands here so that listing the commands imports none of them; a test compares both.
+# Command `name` is the attribute `name` of the module madminer_workflow.cli.<name>, both with _ for
+# -. The help stands here so that listing the commands imports none of them; a test compares both.
 COMMANDS = {
     "run": "Run the whole workflow, from an event file to limits.",
+    "plan": "Show what a run would do, without running anything.",
+    "status": "Show what the last run has done, or does.",
+    "logs": "Print the logs of the steps.",
+    "dag": "Draw the steps of a run and what depends on what.",
+    "validate-spec": "Find errors of the workflow specification.",
     "check": "Check an event file and an input file against each other.",
     "generate": "Generate the event file of the example process.",
     "configure": "Resolve the input file into one settings file per step.",
@@ -54,8 +59,9 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS and cmd_name not in self.commands:
             with _no_garbage_collection():
-                module = importlib.import_module(f"madminer_workflow.cli.{cmd_name}")
-            self.add_command(getattr(module, cmd_name), cmd_name)
+                name = cmd_name.replace("-", "_")
+                module = importlib.import_module(f"madminer_workflow.cli.{name}")
+            self.add_command(getattr(module, name), cmd_name)
         return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

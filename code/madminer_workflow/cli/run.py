@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
-__all__ = ["STAGES", "run"]
+__all__ = ["FROZEN", "PROJECT", "STAGES", "WORKFLOW", "code_of", "initdata", "labels", "run"]
 
 _PATH = click.Path(path_type=Path)
-_PROJECT = Path(__file__).resolve().parents[3]
-_FROZEN = "_input"
+
+PROJECT = Path(__file__).resolve().parents[3]
+WORKFLOW = "workflow/workflow.yml"
+FROZEN = "_input"
+"""The folder of the frozen input, in that of a run."""
 
 STAGES = {
     "configuration": "configure",
@@ -66,7 +69,7 @@ def run(
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
     from madminer_workflow.configuration import load, merge
-    from madminer_workflow.configuration.frozen import MERGED_FILE, freeze
+    from madminer_workflow.configuration.frozen import freeze
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
     from madminer_workflow.engine.selection import chosen
@@ -76,25 +79,23 @@ def run(
     check_path("output_dir", str(output_dir.absolute()))
     header, merged = read_header(data_file), merge(input_file, profile)
     configuration = load(merged, header)
-    forced = chosen("--force", list(chain(*force)), _labels(configuration, header))
+    forced = chosen("--force", list(chain(*force)), labels(configuration, header))
     stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
 
     def claimed(folder: Path) -> Mapping[str, str]:
-        freeze(merged, configuration, header, folder / _FROZEN)
+        freeze(merged, configuration, header, folder / FROZEN)
         return store.environment(folder)
 
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
-    frozen = output_dir / _FROZEN / MERGED_FILE
-    paths = {"project_path": _PROJECT, "data_file": data_file, "input_file": frozen}
     outcome = launch.run(
-        "workflow/workflow.yml",
-        {name: str(path.absolute()) for name, path in paths.items()},
+        WORKFLOW,
+        initdata(data_file, output_dir),
         output_dir,
         jobs,
-        toplevel=_PROJECT,
+        toplevel=PROJECT,
         environment=claimed,
-        code=_code(_PROJECT),
+        code=code_of(PROJECT),
         forced=forced,
         until=stages,
     )
@@ -106,8 +107,27 @@ def run(
         _show_products(output_dir)
 
 
-def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
-    """Returns the labels of the steps that each word of `--force` stands for."""
+def initdata(data_file: Path, folder: Path) -> dict[str, str]:
+    """Returns the parameters of the workflow.
+
+    Args:
+        data_file: MadMiner event file.
+        folder: The folder that has the frozen input.
+    """
+    from madminer_workflow.configuration.frozen import MERGED_FILE
+
+    frozen = folder / FROZEN / MERGED_FILE
+    paths = {"project_path": PROJECT, "data_file": data_file, "input_file": frozen}
+    return {name: str(path.absolute()) for name, path in paths.items()}
+
+
+def labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
+    """Returns the labels of the steps that each word of `--force` stands for.
+
+    Args:
+        configuration: What is going to run.
+        header: The header of the event file.
+    """
     from madminer_workflow.configuration.document import complete
     from madminer_workflow.configuration.restrict import plan
     from madminer_workflow.engine.graph import label
@@ -122,8 +142,12 @@ def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequen
     return found
 
 
-def _code(project: Path) -> Callable[[str], str]:
-    """Returns what gives the checksum of all code of this project that a stage runs."""
+def code_of(project: Path) -> Callable[[str], str]:
+    """Returns what gives the checksum of all code of this project that a stage runs.
+
+    Args:
+        project: The folder of the project.
+    """
     from madminer_workflow.engine.sources import Sources
 
     package = project / "code" / "madminer_workflow"

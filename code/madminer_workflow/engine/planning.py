@@ -26,6 +26,7 @@ from madminer_workflow.engine.ingredients import HANDLERS, Ingredients, no_code
 from madminer_workflow.engine.launch import engine_log, load, rehearsed
 from madminer_workflow.engine.pool import Job, JobBackend
 from madminer_workflow.engine.records import Records, paths, published_in
+from madminer_workflow.engine.runtime import StepError
 from madminer_workflow.errors import InputError
 
 __all__ = ["Input", "Planned", "plan"]
@@ -112,7 +113,10 @@ def plan(
     ingredients = Ingredients(forecast, roots=roots, toplevel=toplevel, code=code)
     backend = _Backend(forecast, ingredients, toplevel, scratch, forced, volatile)
     with engine_log(scratch / "engine.log"):
-        graph = rehearsed(specification, initdata, output_dir, scratch / METADATA, backend)
+        try:
+            graph = rehearsed(specification, initdata, output_dir, scratch / METADATA, backend)
+        except RuntimeError as error:  # how Yadage says that nothing has been published by a name
+            raise InputError(f"{workflow}: {' '.join(str(error).split())[:200]}") from error
     known = ordered(facts(graph, identifier) for identifier in identifiers(graph))
     return tuple(Planned(step, *backend.answers[step.folder]) for step in known)
 
@@ -192,7 +196,10 @@ class _Backend(JobBackend):
         state = LocalFSState([str(place)])
         state.ensure()
         quiet = ExecutionConfig({"logging": False})
-        published = run_packtivity(spec, parameters, state, metadata, HANDLERS, quiet)
+        try:
+            published = run_packtivity(spec, parameters, state, metadata, HANDLERS, quiet)
+        except StepError as error:
+            raise InputError(f"{name}: {error.reason}") from error
         return json.loads(json.dumps(published.json()).replace(str(place), str(folder)))
 
     def _inputs(self, made_from: Mapping[str, Any], origin: _Origin) -> tuple[Input, ...]:

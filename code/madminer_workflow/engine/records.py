@@ -19,7 +19,7 @@ from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["RECORD", "Records", "paths", "published_in", "remove"]
+__all__ = ["RECORD", "Records", "cpu_seconds", "paths", "published_in", "remove"]
 
 RECORD = "run.json"
 _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
@@ -165,6 +165,16 @@ def published_in(folder: Path, record: Mapping[str, Any]) -> Any:
         record: Its record.
     """
     return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
+
+
+def cpu_seconds(record: Mapping[str, Any] | None) -> float | None:
+    """Returns how much time of a processor a step has taken; None if nobody has noted it.
+
+    Args:
+        record: The record of a finished step, if there is one.
+    """
+    seconds = ((record or {}).get("provenance") or {}).get("cpu_seconds")
+    return float(seconds) if isinstance(seconds, int | float) else None
 
 
 def paths(published: Any) -> Iterator[Path]:
