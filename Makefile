@@ -7,6 +7,8 @@ OUTPUT_DIR = .workdir
 JOBS =
 FORCE =
 UNTIL =
+STEP =
+PLANNED =
 PRESET = dy2
 EVENTS = 500000
 SEED = 1
@@ -15,24 +17,38 @@ SEEDS = 1,2,3,4,5
 PORT = 5000
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL PRESET EVENTS SEED PRESETS SEEDS PORT
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP PLANNED
+export PRESET EVENTS SEED PRESETS SEEDS PORT
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
+WHAT = --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" --profile "$$PROFILE" \
+	--output_dir "$$OUTPUT_DIR" $${FORCE:+--force "$$FORCE"} $${UNTIL:+--until "$$UNTIL"}
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
-.PHONY: help environment data yadage-run coverage validate check test ui clean
+.PHONY: help environment data yadage-run plan status logs dag coverage
+.PHONY: validate validate-spec check test ui clean
 
 help: ## Print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
 yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL)
-	@$(VENV) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
-		--profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"} \
-		$${FORCE:+--force "$$FORCE"} $${UNTIL:+--until "$$UNTIL"}
+	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"}
+
+plan: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Show what yadage-run would do, and why (the same but JOBS)
+	@$(VENV) -m madminer_workflow plan $(WHAT)
+
+status: environment ## Show what the last run has done, or does (OUTPUT_DIR)
+	@$(VENV) -m madminer_workflow status --output_dir "$$OUTPUT_DIR"
+
+logs: environment ## Print the logs of its steps (OUTPUT_DIR STEP)
+	@$(VENV) -m madminer_workflow logs --output_dir "$$OUTPUT_DIR" $${STEP:+--step "$$STEP"}
+
+dag: environment ## Draw the graph of the last run, or of the plan with PLANNED=1 or no run (as plan)
+	@$(VENV) -m madminer_workflow dag $(WHAT) $${PLANNED:+--planned}
 
 coverage: environment ## Try out how often regions of a run contain the truth (DATA_FILE OUTPUT_DIR)
 	@$(VENV) -m madminer_workflow coverage --data_file "$$DATA_FILE" \
@@ -50,11 +66,15 @@ validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_F
 		--events "$$EVENTS" --seeds "$$SEEDS" --input_file "$$INPUT_FILE" \
 		--output_dir "$$OUTPUT_DIR/validation" --jobs "$${JOBS:-$$(nproc)}"
 
-check: .venv/.requirements-dev.lock ## Check format, style, types and shell scripts
+validate-spec: environment ## Find errors of the workflow specification
+	@$(VENV) -m madminer_workflow validate-spec
+
+check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts and specification
 	$(VENV) -m black --check $(SOURCES)
 	$(VENV) -m ruff check $(SOURCES)
 	$(VENV) -m mypy
 	.venv/bin/shellcheck -x scripts/*.sh .ci/run
+	$(VENV) -m madminer_workflow validate-spec
 
 test: .venv/.requirements-dev.lock ## Run all tests, the fast ones first
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"

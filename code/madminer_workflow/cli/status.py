@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from madminer_workflow.engine.journal import Entry, Report
 
-__all__ = ["status"]
+__all__ = ["duration", "headline", "status"]
 
 _PATH = click.Path(path_type=Path)
 _HEAD = ("step", "state", "start", "duration", "last line")
@@ -26,43 +26,54 @@ def status(output_dir: Path) -> None:
     from madminer_workflow.engine.tables import table
 
     report = read(output_dir)
-    click.echo(f"{output_dir}: {_headline(report)}\n")
+    click.echo(f"{output_dir}: {headline(report)}\n")
     click.echo(table(_HEAD, [_row(entry) for entry in report.steps]))
 
 
-def _headline(report: Report) -> str:
-    """Returns how a run is, in one line."""
+def headline(report: Report) -> str:
+    """Returns how a run is, in one line.
+
+    Args:
+        report: What it has noted.
+    """
     from madminer_workflow.engine.progress import clock
 
-    begin = f"started {report.started:%Y-%m-%d %H:%M:%S}"
-    end = datetime.now().astimezone() if report.state == "running" else report.written
+    end = _now() if report.state == "running" else report.written
     count = collections.Counter(entry.state for entry in report.steps)
     counts = ", ".join(f"{number} {state}" for state, number in count.items())
-    total = f"{len(report.steps)}{'' if report.complete else '+'}"
+    total = f"{len(report.steps)}{'' if report.complete else '+'} steps"
     took = clock((end - report.started).total_seconds())
-    return f"{report.state}, {begin}, {took}; of {total} steps {counts or 'none known'}"
+    start = f"{report.started:%Y-%m-%d %H:%M:%S}"
+    return f"{report.state}, started {start}, {took}, {total}{counts and ': '}{counts}"
+
+
+def duration(entry: Entry) -> str | None:
+    """Returns how long a step has run; None if nobody knows.
+
+    Args:
+        entry: What the run has noted of it.
+    """
+    from madminer_workflow.engine.progress import clock
+
+    end = _now() if entry.state == "running" else entry.ended
+    return clock((end - entry.started).total_seconds()) if entry.started and end else None
 
 
 def _row(entry: Entry) -> list[str | None]:
     """Returns what stands in the row of a step."""
-    from madminer_workflow.engine.progress import clock
-
     start = f"{entry.started:%H:%M:%S}" if entry.started else None
-    took = None
-    if entry.started and (end := entry.ended or _now_if(entry.state == "running")):
-        took = clock((end - entry.started).total_seconds())
-    return [entry.label, entry.state, start, took, _last_line(entry)]
-
-
-def _now_if(running: bool) -> datetime | None:
-    """Returns the time now for a step that is running; nobody knows when another one stopped."""
-    return datetime.now().astimezone() if running else None
+    return [entry.label, entry.state, start, duration(entry), _last_line(entry)]
 
 
 def _last_line(entry: Entry) -> str | None:
-    """Returns why a step failed, or what it said last if it has not ended well."""
+    """Returns why a step failed, or what it said last if it has not ended."""
     from madminer_workflow.engine import logs
 
     if entry.state in ("running", "interrupted"):
         return logs.progress(entry.folder) or logs.last_line(entry.folder)
     return entry.reason
+
+
+def _now() -> datetime:
+    """Returns the time."""
+    return datetime.now().astimezone()

@@ -17,7 +17,7 @@ from madminer_workflow.engine.runtime import StepError
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["Entry", "Journal", "Report", "read"]
+__all__ = ["Entry", "Journal", "Report", "has_run", "read"]
 
 _FILE = "state.json"
 _LARGEST_SHARE = 0.05
@@ -141,6 +141,15 @@ class Report:
     steps: tuple[Entry, ...]
 
 
+def has_run(output_dir: Path) -> bool:
+    """Returns whether a run has noted anything in a folder.
+
+    Args:
+        output_dir: The folder.
+    """
+    return (output_dir / METADATA / _FILE).exists()
+
+
 def read(output_dir: Path) -> Report:
     """Returns what the last run in a folder has noted, whether or not it goes on.
 
@@ -151,10 +160,9 @@ def read(output_dir: Path) -> Report:
         InputError: No run has noted anything there.
     """
     is_alive = is_claimed(output_dir)  # before the file is read: then it is the last one
-    path = output_dir / METADATA / _FILE
-    if not path.exists():
+    if not has_run(output_dir):
         raise InputError(f"output_dir: {output_dir} has no run, expected the folder of one")
-    record = read_json(path)
+    record = read_json(output_dir / METADATA / _FILE)
     entries = tuple(_read_entry(output_dir, entry, is_alive) for entry in record["steps"])
     state = "running" if is_alive else _final_state(entries, complete=record["complete"])
     started, written = _time(record["started"]), _time(record["written"])

@@ -196,7 +196,7 @@ class _Checker:
         environment = self.files.child(step, "environment").value
         has_programs = isinstance(environment, dict) and environment.get("par_mounts")
         if not has_programs and "if" not in place.value and _ANY not in used:
-            for parameter in parameters.keys() - used:
+            for parameter in sorted(parameters.keys() - used):
                 message = f"parameter {parameter!r} is not used by {step}"
                 self._note(place, message, "parameters")
         stage.outputs = self._outputs(publisher, name)
@@ -222,7 +222,7 @@ class _Checker:
             return {_ANY}
         if kind == "frompar-pub":
             names = set(_strings(place.value.get("outputmap")))
-            for name in names - parameters:
+            for name in sorted(names - parameters):
                 self._note(place, _unknown("parameter", name, parameters), "outputmap")
             return names
         if kind != "interpolated-pub":
@@ -411,4 +411,4 @@ def _unknown(what: str, name: object, known: Collection[str]) -> str:
 
 def _listing(names: Collection[str]) -> str:
     """Returns names with commas between them."""
-    return ", ".join(names) or "none"
+    return ", ".join(sorted(map(str, names))) or "none"

@@ -11,6 +11,7 @@ from madminer_workflow.storage.files import (
     write_figures,
     write_json,
     write_npz,
+    write_svg,
     write_text,
     write_weights,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "write_figures",
     "write_json",
     "write_npz",
+    "write_svg",
     "write_text",
     "write_weights",
 ]

@@ -40,6 +40,7 @@ __all__ = [
     "write_figures",
     "write_json",
     "write_npz",
+    "write_svg",
     "write_text",
     "write_weights",
 ]
@@ -212,6 +213,20 @@ def write_figure(folder: str | Path, name: str, figure: Figure) -> list[Path]:
             figure.savefig(temporary, dpi=150, metadata=metadata)
         figure.set_layout_engine("none")  # it is laid out now, which costs as much as drawing
     return paths
+
+
+def write_svg(path: str | Path, figure: Figure) -> None:
+    """Writes a figure as SVG, with text as text; the same figure gives the same bytes.
+
+    Args:
+        path: The file to write.
+        figure: The figure.
+    """
+    import matplotlib as mpl
+
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "figure"}
+    with mpl.rc_context(settings), atomic_path(path) as temporary:
+        figure.savefig(temporary, format="svg", metadata={"Date": None})
 
 
 def write_figures(folder: str | Path, figures: Mapping[str, Figure], n_processes: int) -> None:
