@@ -8,6 +8,7 @@ JOBS =
 FORCE =
 UNTIL =
 STEP =
+DETAILS =
 PLANNED =
 PRESET = dy2
 EVENTS = 500000
@@ -17,7 +18,7 @@ SEEDS = 1,2,3,4,5
 PORT = 5000
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP PLANNED
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED
 export PRESET EVENTS SEED PRESETS SEEDS PORT
 
 DEFAULT_DATA = data/dummy_data.h5
@@ -38,16 +39,16 @@ environment: .venv/.requirements.lock ## Create the virtual environment
 yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL)
 	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"}
 
-plan: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Show what yadage-run would do, and why (the same but JOBS)
-	@$(VENV) -m madminer_workflow plan $(WHAT)
+plan: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Show what would run, and why (as yadage-run; DETAILS=1)
+	@$(VENV) -m madminer_workflow plan $(WHAT) $${DETAILS:+--details}
 
-status: environment ## Show what the last run has done, or does (OUTPUT_DIR)
+status: environment ## Show the steps of the last run, also while it goes on (OUTPUT_DIR)
 	@$(VENV) -m madminer_workflow status --output_dir "$$OUTPUT_DIR"
 
 logs: environment ## Print the logs of its steps (OUTPUT_DIR STEP)
 	@$(VENV) -m madminer_workflow logs --output_dir "$$OUTPUT_DIR" $${STEP:+--step "$$STEP"}
 
-dag: environment ## Draw the graph of the last run, or of the plan with PLANNED=1 or no run (as plan)
+dag: environment ## Draw the graph of the last run; without one, or with PLANNED=1, of the plan (as plan)
 	@$(VENV) -m madminer_workflow dag $(WHAT) $${PLANNED:+--planned}
 
 coverage: environment ## Try out how often regions of a run contain the truth (DATA_FILE OUTPUT_DIR)

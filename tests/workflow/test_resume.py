@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,13 +17,17 @@ from typing import Any
 import pytest
 
 from madminer_workflow.engine import launch
+from madminer_workflow.engine.checksums import Checksums
+from madminer_workflow.engine.forecast import Verdict
 from madminer_workflow.engine.graph import State
+from madminer_workflow.engine.planning import plan
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import sha256
 
 # Packtivity leaves the file that a step publishes from to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*publish.yml:ResourceWarning")
 
+DONE, RUN, MAY_RUN = Verdict
 ALICES = {f"{step} alices_{number}" for step in ("training", "evaluation") for number in (0, 1)}
 SALLY = {"training sally_0", "evaluation sally_0"}
 ALL = {"configuration", "sampling", *ALICES, *SALLY, "plotting"}
@@ -56,10 +61,38 @@ class Run:
         )
 
     def again(self, **options: Any) -> set[str]:
-        """Runs, and gives the steps that were not kept."""
+        """Runs, and gives the steps that were not kept; those that the plan has said."""
+        planned = self.plan(**options)
         outcome = self.outcome(**options)
         assert outcome.is_complete
-        return {step.label for step in outcome.steps if step.state is State.DONE}
+        done = {step.label for step in outcome.steps if step.state is State.DONE}
+        assert sorted(step.label for step in outcome.steps) == sorted(planned)
+        surely, perhaps = ({k for k, v in planned.items() if v[0] is w} for w in (RUN, MAY_RUN))
+        assert surely <= done <= surely | perhaps
+        return done
+
+    def plan(self, **options: Any) -> dict[str, tuple[Verdict, str]]:
+        """Gives what a run would do with each step, and why; nothing is written."""
+        before = self.files()
+        workflow, initdata, folder, _ = self.arguments()
+        with tempfile.TemporaryDirectory() as scratch:
+            steps = plan(
+                workflow,
+                initdata,
+                folder,
+                Path(scratch),
+                toplevel=self.project,
+                code=lambda stage: self.codes.get(stage, ""),
+                **options,
+            )
+        assert self.files() == before
+        judgements = {step.facts.label: step.judgement for step in steps}
+        return {label: (j.verdict, ", ".join(j.reasons)) for label, j in judgements.items()}
+
+    def files(self) -> set[tuple[Path, int]]:
+        """Gives everything that is there."""
+        paths = self.project.parent.rglob("*")
+        return {(path, path.stat().st_mtime_ns) for path in paths}
 
     def start(self, **options: Any) -> subprocess.Popen[bytes]:
         """Runs in a process of its own."""
@@ -317,3 +350,95 @@ def test_a_run_that_is_killed_at_any_moment_resumes(run: Run, seed: int) -> None
     run.again()
     assert run.contents() == expected
     assert run.again() == set()
+
+
+def test_a_plan_of_the_first_run_looks_at_no_content(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Checksums, "of", lambda *_: pytest.fail("looked"))
+    assert run.plan() == dict.fromkeys(sorted(ALL, key=list(run.plan()).index), (RUN, "new"))
+    assert not run.folder.exists()
+
+
+SETTINGS, INPUT, CODE = "settings changed", "input changed: data_file", "code of the stage changed"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"plotting": 1},
+            {"configuration": (RUN, SETTINGS), "plotting": (RUN, SETTINGS)},
+        ),
+        (
+            {"training alices": 1},
+            {
+                "configuration": (RUN, SETTINGS),
+                **{f"training alices_{n}": (RUN, SETTINGS) for n in (0, 1)},
+                **{f"evaluation alices_{n}": (RUN, f"needs training alices_{n}") for n in (0, 1)},
+                "plotting": (RUN, "needs evaluation alices_0 and 1 more"),
+            },
+        ),
+        (
+            {"sampling sally": 1, "training alices": 1},
+            {
+                "configuration": (RUN, SETTINGS),
+                "sampling": (RUN, SETTINGS),
+                **{f"training alices_{n}": (RUN, f"{SETTINGS}, needs sampling") for n in (0, 1)},
+                "training sally_0": (MAY_RUN, "if sampling changes"),
+                **{f"evaluation alices_{n}": (RUN, f"needs training alices_{n}") for n in (0, 1)},
+                "evaluation sally_0": (MAY_RUN, "if training sally_0 changes"),
+                "plotting": (RUN, "needs evaluation alices_0 and 1 more"),
+            },
+        ),
+    ],
+)
+def test_why_steps_would_run_when_settings_change(
+    done: Run, change: dict[str, object], expected: dict[str, tuple[Verdict, str]]
+) -> None:
+    done.configure(**change)
+    planned = done.plan()
+    assert {label: why for label, why in planned.items() if why[0] is not DONE} == expected
+    done.again()
+    assert set(done.plan().values()) == {(DONE, "")}
+
+
+def test_why_steps_would_run_for_other_reasons(done: Run) -> None:
+    done.events.write_text("events, others\n")
+    planned = done.plan()
+    assert {verdict for verdict, _ in planned.values()} == {RUN}
+    assert planned["configuration"] == planned["sampling"] == (RUN, INPUT)
+    assert planned["training sally_0"] == (RUN, "needs sampling")
+    assert planned["evaluation sally_0"] == (RUN, f"{INPUT}, needs training sally_0")
+    done.events.write_text("events\n")
+    done.codes["evaluation"] = "new"
+    planned = done.plan()
+    assert planned["evaluation sally_0"] == (RUN, CODE)
+    assert planned["plotting"] == (MAY_RUN, "if evaluation alices_0 or 2 more change")
+    done.codes.clear()
+    (done.folder / "sampling" / "samples" / "sally" / "content").unlink()
+    assert done.plan()["sampling"] == (RUN, "outputs missing or damaged")
+    assert done.plan()["training sally_0"] == (MAY_RUN, "if sampling changes")
+    done.again()
+    forced = done.plan(forced=["training sally_0"])
+    assert forced["training sally_0"] == (RUN, "forced")
+    assert forced["evaluation sally_0"] == (MAY_RUN, "if training sally_0 changes")
+    forced = done.plan(forced=["training sally_0"], volatile=["training"])
+    assert forced["evaluation sally_0"] == (RUN, "needs training sally_0")
+    assert [*done.plan(until=["sampling"])] == ["configuration", "sampling"]
+
+
+def test_a_plan_refuses_what_a_run_refuses(run: Run) -> None:
+    (run.folder / "plotting").mkdir(parents=True)
+    with pytest.raises(InputError, match="that no run has made"):
+        run.plan()
+    shutil.rmtree(run.folder)
+    configuration = run.project / "scripts" / "0_configuration.sh"
+    configuration.write_text("#!/bin/sh\necho no >&2; exit 2\n")
+    with pytest.raises(InputError, match=r"^configuration: no$"):
+        run.plan()
+    workflow = run.project / "workflow" / "member.yml"
+    workflow.write_text(workflow.read_text().replace("member.training", "member.trainin"))
+    shutil.copy(Path(__file__).parents[2] / "scripts" / "0_configuration.sh", configuration)
+    with pytest.raises(InputError, match=r"workflow.yml: no matches found .* member.trainin"):
+        run.plan()

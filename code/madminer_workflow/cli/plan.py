@@ -74,8 +74,6 @@ def _summary(rows: list[Row]) -> list[str]:
     counts = ", ".join(f"{number} {state}" for state, number in totals["counts"].items() if number)
     lines = [f"{len(rows)} steps: {counts}"]
     surely, perhaps = totals["cpu_seconds"]["would run"], totals["cpu_seconds"]["may run"]
-    if perhaps:
-        lines.append("those that may run do so if what they need comes out different")
     if surely or perhaps:
         more = f", and {perhaps:.0f} for those that may run" if perhaps else ""
         source = "measured" if totals["is_measured"] else "by a rough model"

@@ -188,9 +188,11 @@ class Forecast:
             return Judgement(Verdict.RUN, ("outputs missing or damaged",), record=record)
         if not unknown:
             return Judgement(Verdict.DONE, place=place, record=record)
-        surely = [path for path in unknown if self._surely_changes(path)]
-        verdict = Verdict.RUN if surely else Verdict.MAY_RUN
-        return Judgement(verdict, (self._needs(surely or unknown),), record=record)
+        if surely := [path for path in unknown if self._surely_changes(path)]:
+            return Judgement(Verdict.RUN, (self._needs(surely),), record=record)
+        first, others = self._makers(unknown)
+        which = f"{first} or {others} more change" if others else f"{first} changes"
+        return Judgement(Verdict.MAY_RUN, (f"if {which}",), record=record)
 
     def _unlike(self, made_from: Mapping[str, Any], named: Callable[[Path], str]) -> Judgement:
         """Returns why a step is not finished, by a comparison with the one most like it."""
@@ -239,16 +241,14 @@ class Forecast:
 
     def _needs(self, unknown: Collection[Path]) -> str:
         """Returns which steps have to run first."""
-        homes = dict.fromkeys(self._homes_of(unknown))
-        first, others = next(iter(homes)), len(homes) - 1
+        first, others = self._makers(unknown)
         return f"needs {first}" + (f" and {others} more" if others else "")
 
-    def _homes_of(self, unknown: Collection[Path]) -> Iterator[str]:
-        """Yields the labels of the steps that write some files or folders."""
-        for path in unknown:
-            home = self._home(path)
-            assert home is not None
-            yield home[1].label
+    def _makers(self, unknown: Collection[Path]) -> tuple[str, int]:
+        """Returns the first of the steps that write some files or folders, and how many others."""
+        homes = [home for path in unknown if (home := self._home(path))]
+        labels = list(dict.fromkeys(home.label for _, home in homes))
+        return labels[0], len(labels) - 1
 
     def _surely_changes(self, path: Path) -> bool:
         """Returns whether something cannot come out as it was."""
