@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yadageschemas
-from jsonschema.exceptions import best_match
+from jsonschema import ValidationError
 from packtivity.handlers.process_handlers import handlers as processes
 from packtivity.handlers.publisher_handlers import handlers as publishers
 from yadageschemas.validator import validator
@@ -61,9 +61,22 @@ def _schema_errors(workflow: str, toplevel: Path) -> Iterator[str]:
     options = {"schema_name": _SCHEMA, "schemadir": yadageschemas.schemadir}
     loading = {**options, "toplevel": str(toplevel), "load_as_ref": False}
     content = yadageschemas.load(workflow, loading, validate=False, dialect="raw_with_defaults")
-    if error := best_match(validator(**options).iter_errors(content)):
+    leaves = list(_leaves(validator(**options).iter_errors(content)))
+    # Alternatives that are not meant differ in a name; the error that is meant lies deepest.
+    telling = [error for error in leaves if error.validator not in ("enum", "type")] or leaves
+    if telling:
+        error = max(telling, key=lambda error: len(error.absolute_path))
         place, message = ".".join(map(str, error.absolute_path)), " ".join(error.message.split())
         yield f"{workflow}: {place}: {message[:200]}"
+
+
+def _leaves(errors: Iterable[ValidationError]) -> Iterator[ValidationError]:
+    """Yields errors without those that only sum up others."""
+    for error in errors:
+        if error.context:
+            yield from _leaves(error.context)
+        else:
+            yield error
 
 
 @dataclass
