@@ -42,8 +42,9 @@ def test_help_is_fast_and_lists_all_commands() -> None:
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_the_table_of_commands_agrees_with_the_commands(name: str) -> None:
-    module = importlib.import_module(f"madminer_workflow.cli.{name}")
-    command = getattr(module, name)
+    attribute = name.replace("-", "_")
+    module = importlib.import_module(f"madminer_workflow.cli.{attribute}")
+    command = getattr(module, attribute)
     assert isinstance(command, click.Command)
     assert command.help is not None
     assert command.help.splitlines()[0] == cli.COMMANDS[name]

@@ -49,7 +49,10 @@ def test_epochs_and_the_folder_are_printed(run: Path, tmp_path: Path) -> None:
     result = train(run, tmp_path, "--member", "3", method="sally")
     assert result.exit_code == 0, result.output
     *epochs, folder = result.stdout.splitlines()
-    assert [line.split(":")[0] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
+    assert [line.partition(" loss ")[0] for line in epochs] == [
+        f"PROGRESS: epoch {number}/2" for number in (1, 2)
+    ]
+    assert all("; training loss " in line for line in epochs)
     assert folder == str(tmp_path / "models" / "sally_3")
     assert record(tmp_path, "sally_3")["member"] == 3
 

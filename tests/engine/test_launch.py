@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from madminer_workflow.engine import launch
+from madminer_workflow.engine import journal, launch
 from madminer_workflow.engine.graph import State
 from madminer_workflow.errors import InputError
 
@@ -71,6 +71,13 @@ def flow(tmp_path: Path) -> Flow:
     return Flow(tmp_path)
 
 
+def noted(flow: Flow, label: str = "training a_0") -> tuple[str, str, str | None]:
+    """Gives the state of the run, and the state of a step and why it failed."""
+    report = journal.read(flow.output_dir)
+    (entry,) = [entry for entry in report.steps if entry.label == label]
+    return report.state, entry.state, entry.reason
+
+
 def eventually(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 30
     while not condition():
@@ -128,8 +135,11 @@ def test_one_failure_stops_only_what_needs_it(
     assert (flow.output_dir / "members_2" / "evaluation" / "results" / "b_1").is_file()
     assert (flow.output_dir / "_yadage" / "yadage_snapshot_workflow.json").is_file()
     assert capfd.readouterr() == ("", "")
+    assert noted(flow, "training b_0") == ("failed", "failed", "bad")
     (flow.orders / "b_0.do").unlink()
     assert flow.run().failed == ()
+    assert noted(flow, "training b_0") == ("done", "done", None)
+    assert noted(flow) == ("done", "kept", None)
 
 
 def test_a_member_is_evaluated_when_its_own_training_ends(flow: Flow) -> None:
@@ -181,6 +191,7 @@ def test_a_run_that_is_stopped_leaves_no_processes_and_can_be_repeated(
         eventually(lambda: pid.exists() and pid.read_text().endswith("\n"))
         with pytest.raises(InputError, match="another run is using"):
             flow.run()
+        eventually(lambda: noted(flow) == ("running", "running", None))
         if number == signal.SIGKILL:
             os.killpg(run.pid, number)
         else:
@@ -195,6 +206,7 @@ def test_a_run_that_is_stopped_leaves_no_processes_and_can_be_repeated(
     assert not (flow.output_dir / "members_0" / "training" / "model").exists()
     snapshot = flow.output_dir / "_yadage" / "yadage_snapshot_workflow.json"
     assert snapshot.exists() == (number != signal.SIGKILL)
+    assert noted(flow) == ("interrupted", "interrupted", None)
     for order in flow.orders.iterdir():
         order.unlink()
     assert flow.run().failed == ()

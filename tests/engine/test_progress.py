@@ -1,6 +1,8 @@
 import io
 from pathlib import Path
 
+import pytest
+
 from madminer_workflow.engine.graph import State, Step
 from madminer_workflow.engine.progress import Progress
 
@@ -38,11 +40,29 @@ def test_a_terminal_has_a_last_line_that_lives() -> None:
     progress = Progress(stream)
     progress.show(steps(State.RUNNING, State.RUNNING, State.WAITING), complete=True)
     lines = stream.getvalue().replace("\r\033[K", "").splitlines()
-    assert lines[-1] == "[0:00] 0 of 3 done | running: training m_0, training m_1"
+    assert lines[-1] == "[0:00] 0 of 3 done, 2 running | training m_0 | training m_1"
     assert stream.getvalue().endswith(lines[-1])
     before = len(stream.getvalue())
     progress.show(steps(State.DONE, State.RUNNING, State.WAITING), complete=True)
     assert stream.getvalue()[before:].startswith("\r\033[K[0:00] 1 of 3 done | training m_0 done")
+
+
+def test_the_living_line_tells_how_far_steps_are_and_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "_packtivity" / "training.run.log"
+    log.parent.mkdir()
+    log.write_text("2026-01-01 00:00:01 PROGRESS: epoch 12/50 loss 0.412; more\n")
+    known = [Step("training alices_0", State.RUNNING, tmp_path), *steps(State.RUNNING)]
+    line = "[0:00] 0 of 2+ done, 2 running | alices_0 epoch 12/50 loss 0.412 | training m_0"
+    for columns in (200, len(line) + 1, len(line), 30, 3):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        stream = Terminal()
+        Progress(stream).show(known, complete=False)
+        shown = stream.getvalue().rpartition("\r\033[K")[2]
+        assert shown == (
+            line if columns > len(line) else f"{line[: max(0, columns - 4)]}..."[: columns - 1]
+        )
 
 
 def test_warnings_of_a_step_are_shown_when_it_is_done(tmp_path: Path) -> None:

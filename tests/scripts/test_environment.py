@@ -109,5 +109,33 @@ def test_make_lists_its_targets() -> None:
     lines = texts[0].stdout.splitlines()
     targets = [line.split()[0] for line in lines]
     assert targets[:3] == ["help", "environment", "yadage-run"]
-    assert {"data", "check", "test", "ui", "clean"} <= set(targets)
+    assert {"plan", "status", "logs", "dag", "validate-spec", "data", "check"} <= set(targets)
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["plan", "FORCE=training", "DETAILS=1"], ["plan", "#", "--force", "training"]),
+        (["dag", "UNTIL=sampling", "PLANNED=1"], ["dag", "#", "--until", "sampling"]),
+        (["status"], ["status", "--output_dir", "my limits"]),
+        (["logs"], ["logs", "--output_dir", "my limits"]),
+        (
+            ["logs", "STEP=training a_0"],
+            ["logs", "--output_dir", "my limits", "--step", "training a_0"],
+        ),
+        (["validate-spec"], ["validate-spec"]),
+    ],
+)
+def test_targets_call_their_commands(tmp_path: Path, words: list[str], expected: list[str]) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    program.chmod(0o755)
+    variables = [f"VENV={program}", "DATA_FILE=my events.h5", "OUTPUT_DIR=my limits"]
+    call = ["make", "--no-print-directory", "-o", "environment", *words, *variables]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=True)
+    what = ["--data_file", "my events.h5", "--input_file", "workflow/input.yml"]
+    what += ["--profile", "default", "--output_dir", "my limits"]
+    options = [f"--{w.partition('=')[0].lower()}" for w in words if w in ("DETAILS=1", "PLANNED=1")]
+    full = [word for e in expected for word in (what if e == "#" else [e])]
+    assert done.stdout.splitlines() == ["-m", "madminer_workflow", *full, *options]

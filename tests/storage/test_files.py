@@ -201,3 +201,14 @@ def test_a_figure_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     figures = {"a": Figure(figsize=(1, 1)), "b": Figure(figsize=(1, 1))}
     with pytest.raises((OSError, RuntimeError)):
         storage.write_figures(tmp_path / "file", figures, n_processes=2)
+
+
+def test_svg_has_texts_and_is_the_same_each_time(tmp_path):
+    texts = []
+    for name in ("a.svg", "b.svg"):
+        figure = Figure()
+        figure.add_subplot().set_title("a title")
+        storage.write_svg(tmp_path / name, figure)
+        texts.append((tmp_path / name).read_text())
+    assert ">a title</text>" in texts[0]
+    assert texts[0] == texts[1]

@@ -29,7 +29,7 @@ COMMANDS = {
     "check": "Check an event file and an input file against each other.",
     "generate": "Generate the event file of the example process.",
     "configure": "Resolve the input file into one settings file per step.",
-    "sample": "Draw the training, validation and test samples of every method.",
+    "sample": "Draw training, validation and test samples of every method.",
     "train": "Train one estimator.",
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",

@@ -45,7 +45,7 @@ def sample(
     seed: int | None,
     **numbers: int | None,
 ) -> None:
-    """Draw the training, validation and test samples of every method."""
+    """Draw training, validation and test samples of every method."""
     from madminer_workflow.configuration import load
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.sample import sample as draw

@@ -136,4 +136,4 @@ def _fitting(line: str, columns: int) -> str:
     >>> _fitting("0 of 3 done | sampling", 16)
     '0 of 3 done ...'
     """
-    return line if len(line) < columns else f"{line[: max(0, columns - 4)]}..."
+    return line if len(line) < columns else f"{line[: max(0, columns - 4)]}..."[: columns - 1]
