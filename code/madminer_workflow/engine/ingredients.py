@@ -75,8 +75,8 @@ class Ingredients:
 
     def of_step(
         self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Returns the ingredients of a step, as Yadage submits it.
+    ) -> tuple[str, dict[str, Any]]:
+        """Returns the command and the ingredients of a step, as Yadage submits it.
 
         Args:
             spec: Process, environment and publisher of the step.
@@ -87,12 +87,13 @@ class Ingredients:
         parameters, state = finalize_inputs(parameters, state)
         job, environment = acquire_job_env(spec, parameters, state, metadata, HANDLERS)
         published = prepublish(spec, parameters, state, HANDLERS)
-        return self.of(
+        made_from = self.of(
             metadata["wflow_stage"],
             job["command"],
             Path(state.readwrite[0]),
             [environment, spec["publisher"], published and published.json()],
         )
+        return job["command"], made_from
 
     def _line(self, line: str, folder: Path) -> str | dict[str, Any]:
         """Returns a line, or the content of what it names."""

@@ -12,7 +12,6 @@ from packtivity import datamodel
 from packtivity.statecontexts.posixfs_context import LocalFSState
 from packtivity.syncbackends import (
     ExecutionConfig,
-    build_job,
     finalize_inputs,
     prepublish,
     run_packtivity,
@@ -160,7 +159,7 @@ class _Backend(JobBackend):
         name = label(stage, parameters.json())
         final, _ = finalize_inputs(parameters, state)
         origin = _Origin(final.json(), self._toplevel)
-        made_from = self._ingredients.of_step(spec, parameters, state, metadata)
+        command, made_from = self._ingredients.of_step(spec, parameters, state, metadata)
         judgement = self._forecast.judge(made_from, origin.of, forced=name in self._forced)
         place = judgement.place
         if place and judgement.record:
@@ -173,7 +172,6 @@ class _Backend(JobBackend):
         outputs = tuple(path for path in paths(published) if path.is_relative_to(folder))
         home = Home(name, place, judgement, outputs, stage in self._volatile)
         self._forecast.settle(folder, home)
-        command = build_job(spec["process"], final, state, HANDLERS)["command"]
         self.answers[folder] = judgement, command, self._inputs(made_from, origin), outputs
         job = Job()
         job.future.set_result(datamodel.create(published, state.datamodel))

@@ -143,7 +143,7 @@ class Pool(JobBackend):
     ) -> Any:
         """Returns what a step publishes, after it was run unless it is finished already."""
         folder = Path(state.readwrite[0])
-        made_from = self._ingredients.of_step(spec, parameters, state, metadata)
+        command, made_from = self._ingredients.of_step(spec, parameters, state, metadata)
         if label(metadata["wflow_stage"], parameters.json()) in self._forced:
             self._records.forget(made_from)
         elif (published := self._records.find(folder, made_from)) is not None:
@@ -154,6 +154,6 @@ class Pool(JobBackend):
         state.ensure()
         published = run_packtivity(spec, parameters, state, metadata, HANDLERS, self._execution)
         # What has changed while the step ran, it may have seen before or after that.
-        if self._ingredients.of_step(spec, parameters, state, metadata) == made_from:
+        if self._ingredients.of_step(spec, parameters, state, metadata) == (command, made_from):
             self._records.write(folder, made_from, published.json())
         return published
