@@ -74,7 +74,7 @@ def _box(step: Any, state: str, note: str) -> Box:
     return Box(
         key=str(step.folder),
         title=step.stage,
-        name=str(words["name"]) if step.label != step.stage else "",
+        name=step.label.removeprefix(step.stage).strip(),
         state=state,
         note=note,
         needs=tuple(map(str, needs)),

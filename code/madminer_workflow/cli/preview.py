@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madminer_workflow.cli.options import inputs, words
-from madminer_workflow.errors import InputError
 
 if TYPE_CHECKING:
     from madminer_workflow.engine.planning import Planned
@@ -94,15 +93,12 @@ def preview(
     from madminer_workflow.configuration.frozen import freeze
     from madminer_workflow.engine.planning import plan
     from madminer_workflow.engine.selection import chosen
-    from madminer_workflow.engine.specification import errors
     from madminer_workflow.events import read_header
 
     header, merged = read_header(data_file), merge(input_file, profile)
     configuration = load(merged, header)
     forced = chosen("--force", list(chain(*force)), labels(configuration, header))
     stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
-    if found := errors(WORKFLOW, PROJECT, given=initdata(data_file, output_dir)):
-        raise InputError(found[0])
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder).resolve()
         freeze(merged, configuration, header, scratch / FROZEN)

@@ -28,6 +28,8 @@ from madminer_workflow.engine.pool import JobBackend, Pool
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.records import Records, remove
 from madminer_workflow.engine.selection import pruned
+from madminer_workflow.engine.specification import errors
+from madminer_workflow.errors import InputError
 
 __all__ = ["Outcome", "engine_log", "load", "n_cores", "rehearsed", "run"]
 
@@ -102,13 +104,13 @@ def run(
         stream: Where progress is written.
 
     Raises:
-        InputError: A path or the folder cannot be used.
+        InputError: A path or the folder cannot be used, or the specification has errors.
     """
     start = time.monotonic()
     output_dir = output_dir.resolve()
     for name, value in {**initdata, "output_dir": str(output_dir)}.items():
         check_path(name, value)
-    specification, stages = load(workflow, toplevel, until)
+    specification, stages = load(workflow, toplevel, initdata, until)
     with claimed(output_dir, stages) as lock:
         checksums = Checksums(output_dir / METADATA / "checksums.json")
         folders = stage_folders(output_dir, stages)
@@ -140,16 +142,23 @@ def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None
 
 
 def load(
-    workflow: str, toplevel: Path, until: Collection[str] = ()
+    workflow: str, toplevel: Path, given: Collection[str], until: Collection[str] = ()
 ) -> tuple[dict[str, Any], list[str]]:
     """Returns a specification and the names of its stages.
 
     Args:
         workflow: The file of the specification, relative to `toplevel`.
         toplevel: The folder that references start from.
+        given: The names of the parameters of the workflow.
         until: Stages after which to stop; what only later ones need is left out. None stands for
             all.
+
+    Raises:
+        InputError: The specification has errors; the first is shown.
     """
+    if found := errors(workflow, toplevel, given=given):
+        more = f" ({len(found) - 1} more: `validate-spec` lists them)" if found[1:] else ""
+        raise InputError(found[0] + more)
     specification = workflow_loader.workflow(
         workflow, toplevel=str(toplevel), schemadir=yadageschemas.schemadir
     )

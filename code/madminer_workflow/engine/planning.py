@@ -95,12 +95,13 @@ def plan(
         volatile: Stages that never come out the same.
 
     Raises:
-        InputError: A path or the folder cannot be used, or the steps cannot be known.
+        InputError: A path or the folder cannot be used, the specification has errors, or the
+            steps cannot be known.
     """
     output_dir, scratch = output_dir.resolve(), scratch.resolve()
     for name, value in {**initdata, "output_dir": str(output_dir)}.items():
         check_path(name, value)
-    specification, stages = load(workflow, toplevel, until)
+    specification, stages = load(workflow, toplevel, initdata, until)
     folders: list[Path] = []
     if output_dir.is_dir():
         check_ours(output_dir, stages)

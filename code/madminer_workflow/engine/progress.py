@@ -76,7 +76,8 @@ class Progress:
                     self._write("".join(f"{line}\n" for line in logs.warnings(step.folder)))
         if self._terminal:
             running = [_doing(step) for step in known if step.state is State.RUNNING]
-            line = " | ".join([f"{head}, {len(running)} running", *running])
+            doing = f"{head}, {len(running)} running" if running else head
+            line = " | ".join([doing, *running])
             self._write(clear + _fitting(line, _columns(self._stream)))
 
     def _event(self, step: Step) -> str | None:
