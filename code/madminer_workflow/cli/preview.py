@@ -15,7 +15,9 @@ import click
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
+    from madminer_workflow.configuration import Configuration
     from madminer_workflow.engine.planning import Planned
+    from madminer_workflow.events import Header
 
 __all__ = ["Row", "preview", "what_to_run"]
 
@@ -80,41 +82,54 @@ def preview(
     Raises:
         InputError: Something cannot be used.
     """
-    from madminer_workflow.cli.run import (
-        FROZEN,
-        PROJECT,
-        STAGES,
-        WORKFLOW,
-        code_of,
-        initdata,
-        labels,
-    )
+    from madminer_workflow.cli.run import FROZEN
     from madminer_workflow.configuration import load, merge
     from madminer_workflow.configuration.frozen import freeze
-    from madminer_workflow.engine.planning import plan
-    from madminer_workflow.engine.selection import chosen
     from madminer_workflow.events import read_header
 
     header, merged = read_header(data_file), merge(input_file, profile)
     configuration = load(merged, header)
-    forced = chosen("--force", list(chain(*force)), labels(configuration, header))
-    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
+    options = _options(configuration, header, force, until)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder).resolve()
         freeze(merged, configuration, header, scratch / FROZEN)
-        steps = plan(
-            WORKFLOW,
-            initdata(data_file, scratch),
-            output_dir,
-            scratch / "steps",
-            toplevel=PROJECT,
-            code=code_of(PROJECT),
-            forced=forced,
-            until=stages,
-            volatile=_NEVER_THE_SAME,
-        )
+        steps = _planned(data_file, output_dir, scratch, options)
         before, after = str(scratch / FROZEN), str(output_dir.resolve() / FROZEN)
         yield _rows([_renamed(step, before, after) for step in steps], header.n_events)
+
+
+def _options(
+    configuration: Configuration,
+    header: Header,
+    force: Sequence[Sequence[str]],
+    until: Sequence[Sequence[str]],
+) -> dict[str, set[str]]:
+    """Returns what the words of `--force` and `--until` stand for."""
+    from madminer_workflow.cli.run import STAGES, labels
+    from madminer_workflow.engine.selection import chosen
+
+    forced = chosen("--force", list(chain(*force)), labels(configuration, header))
+    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
+    return {"forced": forced, "until": stages}
+
+
+def _planned(
+    data_file: Path, output_dir: Path, scratch: Path, options: dict[str, set[str]]
+) -> tuple[Planned, ...]:
+    """Returns what a run would do whose frozen input is in `scratch`."""
+    from madminer_workflow.cli.run import PROJECT, WORKFLOW, code_of, initdata
+    from madminer_workflow.engine.planning import plan
+
+    return plan(
+        WORKFLOW,
+        initdata(data_file, scratch),
+        output_dir,
+        scratch / "steps",
+        toplevel=PROJECT,
+        code=code_of(PROJECT),
+        volatile=_NEVER_THE_SAME,
+        **options,
+    )
 
 
 def _renamed(step: Planned, before: str, after: str) -> Planned:
