@@ -115,3 +115,33 @@ def test_times_of_earlier_runs_count(folder: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(records, "cpu_seconds", lambda _: 7.0)
     assert plan(folder).stdout.endswith("\nabout 63 CPU seconds (measured)\n")
+
+
+def test_settings_of_a_sweep(tmp_path: Path) -> None:
+    from madminer_workflow.cli import preview
+    from madminer_workflow.engine.forecast import Judgement, Verdict
+    from madminer_workflow.engine.graph import Facts
+    from madminer_workflow.engine.planning import Input, Planned
+
+    training = {"epochs": 100, "seed": 5}
+    documents = [
+        {"step": "sampling", "methods": ["sally"], "seed": 1, "sally": {"samples": {"train": n}}}
+        for n in (100, 1_000_000)
+    ] + [{"step": "training", "methods": ["sally"], "seed": 1, "sally": {"training": training}}]
+    rows = [{"name": str(n), "document": document} for n, document in enumerate(documents)]
+    paths = [tmp_path / "sampling.json", tmp_path / "training.json"]
+    paths[0].write_text(json.dumps({"step": "sampling", "variants": rows[:2]}))
+    paths[1].write_text(json.dumps(documents[2]))
+    steps = [
+        Planned(
+            Facts(path.stem, path.stem, path, {}, ()),
+            Judgement(Verdict.RUN),
+            "",
+            (Input("input_file", path, path),),
+            (),
+        )
+        for path in paths
+    ]
+    sampling, trained = preview._rows(steps, 1000)
+    assert (sampling.seed, trained.seed) == (1, 5)
+    assert trained.cpu_seconds == pytest.approx(603.0)

@@ -155,8 +155,6 @@ CASES: list[tuple[str, Change, list[str]]] = [
         [
             "workflow/steps.yml: training.publisher.publish.model: {nam} is no parameter, expected "
             "one of input_file, member, method, name, output_dir, project_path, samples, workdir",
-            "workflow/member.yml: stages.training.scheduler.parameters: parameter 'name' is not "
-            "used by workflow/steps.yml: training",
         ],
     ),
     (

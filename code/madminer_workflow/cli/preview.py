@@ -6,7 +6,6 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +14,8 @@ import click
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
-    from madminer_workflow.configuration import Configuration
+    from madminer_workflow.cli.run import Request
     from madminer_workflow.engine.planning import Planned
-    from madminer_workflow.events import Header
 
 __all__ = ["Row", "preview", "what_to_run"]
 
@@ -82,39 +80,19 @@ def preview(
     Raises:
         InputError: Something cannot be used.
     """
-    from madminer_workflow.cli.run import FROZEN
-    from madminer_workflow.configuration import load, merge
-    from madminer_workflow.configuration.frozen import freeze
-    from madminer_workflow.events import read_header
+    from madminer_workflow.cli.run import FROZEN, resolved
 
-    header, merged = read_header(data_file), merge(input_file, profile)
-    configuration = load(merged, header)
-    options = _options(configuration, header, force, until)
+    request = resolved(data_file, input_file, profile, force, until)
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder).resolve()
-        freeze(merged, configuration, header, scratch / FROZEN)
-        steps = _planned(data_file, output_dir, scratch, options)
+        request.freeze(scratch / FROZEN)
+        steps = _planned(request, data_file, output_dir, scratch)
         before, after = str(scratch / FROZEN), str(output_dir.resolve() / FROZEN)
-        yield _rows([_renamed(step, before, after) for step in steps], header.n_events)
-
-
-def _options(
-    configuration: Configuration,
-    header: Header,
-    force: Sequence[Sequence[str]],
-    until: Sequence[Sequence[str]],
-) -> dict[str, set[str]]:
-    """Returns what the words of `--force` and `--until` stand for."""
-    from madminer_workflow.cli.run import STAGES, labels
-    from madminer_workflow.engine.selection import chosen
-
-    forced = chosen("--force", list(chain(*force)), labels(configuration, header))
-    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
-    return {"forced": forced, "until": stages}
+        yield _rows([_renamed(step, before, after) for step in steps], request.header.n_events)
 
 
 def _planned(
-    data_file: Path, output_dir: Path, scratch: Path, options: dict[str, set[str]]
+    request: Request, data_file: Path, output_dir: Path, scratch: Path
 ) -> tuple[Planned, ...]:
     """Returns what a run would do whose frozen input is in `scratch`."""
     from madminer_workflow.cli.run import PROJECT, WORKFLOW, code_of, initdata
@@ -127,8 +105,9 @@ def _planned(
         scratch / "steps",
         toplevel=PROJECT,
         code=code_of(PROJECT),
+        forced=request.forced,
+        until=request.until,
         volatile=_NEVER_THE_SAME,
-        **options,
     )
 
 
@@ -140,22 +119,31 @@ def _renamed(step: Planned, before: str, after: str) -> Planned:
 
 def _rows(steps: list[Planned], n_events: int) -> list[Row]:
     """Returns steps with seeds and cost."""
-    from madminer_workflow.engine.records import cpu_seconds
-    from madminer_workflow.steps import cost
-
     settings = [_settings(step) for step in steps]
     samples = {
-        method: document[method]["samples"]["train"]
-        for document in settings
+        method: document[method]["samples"].get("train", n_events)
+        for documents in settings
+        for document in documents
         if document.get("step") == "sampling"
         for method in document["methods"]
     }
-    rows = []
-    for step, document in zip(steps, settings, strict=True):
-        measured = cpu_seconds(step.judgement.record)
-        seconds = cost.cpu_seconds(document, n_events, samples) if measured is None else measured
-        rows.append(Row(step, _seed(document), seconds, measured is not None))
-    return rows
+    pairs = zip(steps, settings, strict=True)
+    return [_row(step, documents, n_events, samples) for step, documents in pairs]
+
+
+def _row(
+    step: Planned, documents: list[dict[str, Any]], n_events: int, samples: dict[str, int]
+) -> Row:
+    """Returns a step with its seed and cost."""
+    from madminer_workflow.engine.records import cpu_seconds
+    from madminer_workflow.steps import cost
+
+    seeds = {_seed(document) for document in documents}
+    seconds = cpu_seconds(step.judgement.record)
+    is_measured = seconds is not None
+    if seconds is None:
+        seconds = sum(cost.cpu_seconds(document, n_events, samples) for document in documents)
+    return Row(step, seeds.pop() if len(seeds) == 1 else None, seconds, is_measured)
 
 
 def _seed(settings: dict[str, Any]) -> int | None:
@@ -165,9 +153,10 @@ def _seed(settings: dict[str, Any]) -> int | None:
     return seed
 
 
-def _settings(step: Planned) -> dict[str, Any]:
-    """Returns the settings of a step that the configuration has written."""
+def _settings(step: Planned) -> list[dict[str, Any]]:
+    """Returns the settings of a step, or those of all combinations of a sweep that it serves."""
     from madminer_workflow.storage import read_json
 
     places = [i.place for i in step.inputs if i.name == "input_file" and i.path.suffix == ".json"]
-    return read_json(places[0]) if places and places[0] else {}
+    settings = read_json(places[0]) if places and places[0] else {}
+    return [row["document"] for row in settings.get("variants", [])] or [settings]

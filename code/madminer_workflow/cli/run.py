@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
-__all__ = ["FROZEN", "PROJECT", "STAGES", "WORKFLOW", "code_of", "initdata", "labels", "run"]
+__all__ = [
+    "FROZEN",
+    "PROJECT",
+    "STAGES",
+    "WORKFLOW",
+    "Request",
+    "code_of",
+    "initdata",
+    "resolved",
+    "run",
+]
 
 _PATH = click.Path(path_type=Path)
 
@@ -68,22 +79,15 @@ def run(
     until: tuple[list[str], ...],
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
-    from madminer_workflow.configuration import load, merge
-    from madminer_workflow.configuration.frozen import freeze
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
-    from madminer_workflow.engine.selection import chosen
-    from madminer_workflow.events import read_header
     from madminer_workflow.tracking import store
 
     check_path("output_dir", str(output_dir.absolute()))
-    header, merged = read_header(data_file), merge(input_file, profile)
-    configuration = load(merged, header)
-    forced = chosen("--force", list(chain(*force)), labels(configuration, header))
-    stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
+    request = resolved(data_file, input_file, profile, force, until)
 
     def claimed(folder: Path) -> Mapping[str, str]:
-        freeze(merged, configuration, header, folder / FROZEN)
+        request.freeze(folder / FROZEN)
         return store.environment(folder)
 
     jobs = jobs or launch.n_cores()
@@ -96,15 +100,66 @@ def run(
         toplevel=PROJECT,
         environment=claimed,
         code=code_of(PROJECT),
-        forced=forced,
-        until=stages,
+        forced=request.forced,
+        until=request.until,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
         context.exit(1)
     click.echo(_summary(outcome) + "\n", err=True)
-    if not stages or "plotting" in stages:
+    if not request.until or "plotting" in request.until:
         _show_products(output_dir)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user wants to be run.
+
+    Attributes:
+        header: The header of the event file.
+        freeze: Writes the input into a folder.
+        forced: Labels of the steps that run in any case.
+        until: Stages to stop after; none stands for all.
+    """
+
+    header: Header
+    freeze: Callable[[Path], object]
+    forced: set[str]
+    until: set[str]
+
+
+def resolved(
+    data_file: Path,
+    input_file: list[Path],
+    profile: str,
+    force: Sequence[Sequence[str]],
+    until: Sequence[Sequence[str]],
+) -> Request:
+    """Returns what the options of a run stand for.
+
+    Args:
+        data_file: MadMiner event file, of which the header is read.
+        input_file: Input files.
+        profile: Settings that come before them.
+        force: Words for steps that run in any case.
+        until: Stages to stop after.
+
+    Raises:
+        InputError: Something cannot be used.
+    """
+    from madminer_workflow.configuration import load, merge
+    from madminer_workflow.configuration.frozen import freeze
+    from madminer_workflow.engine.selection import chosen
+    from madminer_workflow.events import read_header
+
+    header, merged = read_header(data_file), merge(input_file, profile)
+    configuration = load(merged, header)
+    return Request(
+        header=header,
+        freeze=lambda folder: freeze(merged, configuration, header, folder),
+        forced=chosen("--force", list(chain(*force)), _labels(configuration, header)),
+        until=chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES}),
+    )
 
 
 def initdata(data_file: Path, folder: Path) -> dict[str, str]:
@@ -121,13 +176,8 @@ def initdata(data_file: Path, folder: Path) -> dict[str, str]:
     return {name: str(path.absolute()) for name, path in paths.items()}
 
 
-def labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
-    """Returns the labels of the steps that each word of `--force` stands for.
-
-    Args:
-        configuration: What is going to run.
-        header: The header of the event file.
-    """
+def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
+    """Returns the labels of the steps that each word of `--force` stands for."""
     from madminer_workflow.configuration.document import complete
     from madminer_workflow.configuration.restrict import plan
     from madminer_workflow.engine.graph import label

@@ -52,10 +52,9 @@ def _start(workflow: Path) -> Path:
 
 def _published() -> Any:
     """Returns what the configuration publishes for an example."""
-    from madminer_workflow.configuration import load
-    from madminer_workflow.configuration.document import complete
-    from madminer_workflow.configuration.restrict import plan
-    from madminer_workflow.events import read_header
+    import yaml
+
+    from madminer_workflow.cli.configure import configure
     from madminer_workflow.processes import PRESETS
     from madminer_workflow.processes.drell_yan import event_file, generator
 
@@ -63,5 +62,6 @@ def _published() -> Any:
         events, inputs = Path(folder) / "events.h5", Path(folder) / "input.yml"
         event_file.write_event_file(generator.generate(PRESETS["dy1"], 10, 1), events)
         inputs.write_text("methods: [sally]\n", encoding="utf-8")
-        header = read_header(events)
-        return plan(complete(load(inputs, header), header), Path())
+        files = ["-d", str(events), "-i", str(inputs), "-o", folder]
+        configure.main(files, standalone_mode=False)
+        return yaml.safe_load((Path(folder) / "publish.yml").read_text(encoding="utf-8"))

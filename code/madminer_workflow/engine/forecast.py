@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from madminer_workflow.engine.checksums import Checksums, digest
+from madminer_workflow.engine.graph import NAME
 from madminer_workflow.engine.records import Records
 
 __all__ = ["Content", "Forecast", "Home", "Judgement", "Verdict"]
@@ -151,25 +152,45 @@ class Forecast:
         self._homes[folder] = home
 
     def judge(
-        self, made_from: Mapping[str, Any], named: Callable[[Path], str], *, forced: bool
+        self,
+        folder: Path,
+        made_from: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        named: Callable[[Path], str],
+        *,
+        forced: bool,
     ) -> Judgement:
         """Returns what a run would do with a step.
 
         Args:
+            folder: Its folder.
             made_from: Its ingredients.
+            parameters: Its parameters.
             named: Gives the name of the parameter that a path is from.
             forced: Whether it runs in any case.
         """
-        judgements = [
-            self._of_finished(place, record, unknown)
-            for place, record in self._of_shape.get(_shape(made_from), [])
-            if place not in self._used and (unknown := self._unknown(made_from, record)) is not None
-        ]
-        best = next((j for j in judgements if j.verdict is Verdict.DONE), None)
-        best = best or next(iter(judgements), None) or self._unlike(made_from, named)
+        found = list(self._finished(made_from, parameters))
+        best = next((j for j in found if j.verdict is Verdict.DONE), next(iter(found), None))
+        if best is None:
+            best = self._unlike(made_from, self._earlier(folder, made_from, parameters), named)
         if best.place:
             self._used.add(best.place)
         return Judgement(Verdict.RUN, ("forced",), record=best.record) if forced else best
+
+    def _finished(
+        self, made_from: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> Iterator[Judgement]:
+        """Yields what becomes of finished steps that may be the one that is asked for."""
+        for place, record in self._of_shape.get(_shape(made_from), []):
+            unknown = self._unknown(made_from, record)
+            # As long as not everything is known, others would pass for it, too.
+            if (
+                unknown is None
+                or place in self._used
+                or (unknown and not _named(record, parameters))
+            ):
+                continue
+            yield self._of_finished(place, record, unknown)
 
     def _unknown(self, made_from: Mapping[str, Any], record: Record) -> list[Path] | None:
         """Returns the contents that are not known yet; None if another one differs."""
@@ -194,20 +215,30 @@ class Forecast:
         which = f"{first} or {others} more change" if others else f"{first} changes"
         return Judgement(Verdict.MAY_RUN, (f"if {which}",), record=record)
 
-    def _unlike(self, made_from: Mapping[str, Any], named: Callable[[Path], str]) -> Judgement:
-        """Returns why a step is not finished, by a comparison with the one most like it."""
-        rivals = self._of_stage.get(made_from["stage"], [])
+    def _earlier(
+        self, folder: Path, made_from: Mapping[str, Any], parameters: Mapping[str, Any]
+    ) -> Record | None:
+        """Returns the record of the same step made from something else; None if there is none."""
         published = made_from["others"][-1]
-        alike = [r for _, r in rivals if r["ingredients"]["others"][-1] == published]
+        alike = [
+            (place, record)
+            for place, record in self._of_stage.get(made_from["stage"], [])
+            if record["ingredients"]["others"][-1] == published and _named(record, parameters)
+        ]
+        here = [record for place, record in alike if place == folder]
+        return next(iter(here or [record for _, record in alike]), None)
+
+    def _unlike(
+        self, made_from: Mapping[str, Any], earlier: Record | None, named: Callable[[Path], str]
+    ) -> Judgement:
+        """Returns why a step is not finished, by a comparison with an earlier one."""
+        if earlier is None:
+            return Judgement(Verdict.RUN, ("new",))
+        reasons = list(dict.fromkeys(self._differences(made_from, earlier, named)))
         unknown = [path for path in self.contents(made_from) if self.place(path) is None]
-        if not alike:
-            reasons = ["new"]
-        else:
-            reasons = list(dict.fromkeys(self._differences(made_from, alike[0], named)))
-            reasons += [self._needs(unknown)] if unknown else []
-        kinds = {reason.partition(":")[0] for reason in reasons}
-        comparable = not kinds & {"new", _SETTINGS, _INPUT}
-        return Judgement(Verdict.RUN, tuple(reasons), record=alike[0] if comparable else None)
+        reasons += [self._needs(unknown)] if unknown else []
+        is_like = not {reason.partition(":")[0] for reason in reasons} & {_SETTINGS, _INPUT}
+        return Judgement(Verdict.RUN, tuple(reasons), record=earlier if is_like else None)
 
     def _differences(
         self, made_from: Mapping[str, Any], record: Record, named: Callable[[Path], str]
@@ -264,6 +295,11 @@ class Forecast:
         """Returns the checksum of something that is known."""
         place = self.place(path)
         return self._checksums.of(place) if place else None
+
+
+def _named(record: Record, parameters: Mapping[str, Any]) -> bool:
+    """Returns whether a record is of a step with the same name, as far as it tells."""
+    return bool(record.get("parameters", parameters).get(NAME) == parameters.get(NAME))
 
 
 def _contents(command: list[list[Any]]) -> list[Any]:

@@ -11,7 +11,10 @@ from typing import Any
 
 from adage import nodestate
 
-__all__ = ["Facts", "State", "Step", "facts", "identifiers", "label", "ordered", "steps"]
+__all__ = ["NAME", "Facts", "State", "Step", "facts", "identifiers", "label", "ordered", "steps"]
+
+NAME = "name"
+"""The parameter that tells steps of a stage apart, for people."""
 
 Word = str | int | float
 
@@ -127,7 +130,7 @@ def label(stage: str, parameters: Mapping[str, Any]) -> str:
     >>> label("training", {"name": "alices_0"}), label("sampling", {})
     ('training alices_0', 'sampling')
     """
-    return f"{stage} {parameters['name']}" if "name" in parameters else stage
+    return f"{stage} {parameters[NAME]}" if NAME in parameters else stage
 
 
 def _words(parameters: Mapping[str, Any]) -> Iterator[tuple[str, Word]]:

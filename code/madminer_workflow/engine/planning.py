@@ -161,7 +161,9 @@ class _Backend(JobBackend):
         final, _ = finalize_inputs(parameters, state)
         origin = _Origin(final.json(), self._toplevel)
         command, made_from = self._ingredients.of_step(spec, parameters, state, metadata)
-        judgement = self._forecast.judge(made_from, origin.of, forced=name in self._forced)
+        judgement = self._forecast.judge(
+            folder, made_from, parameters.json(), origin.of, forced=name in self._forced
+        )
         place = judgement.place
         if place and judgement.record:
             published = published_in(folder, judgement.record)

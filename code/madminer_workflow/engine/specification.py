@@ -19,6 +19,7 @@ from packtivity.handlers.process_handlers import handlers as processes
 from packtivity.handlers.publisher_handlers import handlers as publishers
 from yadageschemas.validator import validator
 
+from madminer_workflow.engine.graph import NAME
 from madminer_workflow.engine.places import Files, Place
 
 __all__ = ["errors"]
@@ -209,7 +210,7 @@ class _Checker:
         environment = self.files.child(step, "environment").value
         has_programs = isinstance(environment, dict) and environment.get("par_mounts")
         if not has_programs and "if" not in place.value and _ANY not in used:
-            for parameter in sorted(parameters.keys() - used):
+            for parameter in sorted(parameters.keys() - used - {NAME}):
                 message = f"parameter {parameter!r} is not used by {step}"
                 self._note(place, message, "parameters")
         stage.outputs = self._outputs(publisher, name)
