@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,14 +66,17 @@ def label(stage: str, parameters: Mapping[str, Any]) -> str:
 
 def _step(node: Any) -> Step:
     """Returns the step of a node."""
-    task = node.task
     state = _state(node)
-    return Step(
-        label=label(task.metadata["wflow_stage"], task.parameters.json()),
-        state=state,
-        folder=Path(task.state.readwrite[0]),
-        error=node.resultproxy.error if state is State.FAILED else None,
-    )
+    name, folder = _identity(node.task)
+    error = node.resultproxy.error if state is State.FAILED else None
+    return Step(name, state, folder, error)
+
+
+@functools.cache  # a run asks at every poll
+def _identity(task: Any) -> tuple[str, Path]:
+    """Returns the label and the folder of a step, which do not change."""
+    name = label(task.metadata["wflow_stage"], task.parameters.json())
+    return name, Path(task.state.readwrite[0])
 
 
 def _state(node: Any) -> State:

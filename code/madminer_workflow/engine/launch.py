@@ -19,6 +19,7 @@ from yadage.backends.packtivitybackend import PacktivityBackend
 from yadage.steering_object import YadageSteering
 
 from madminer_workflow.engine.checksums import Checksums
+from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
 from madminer_workflow.engine.ingredients import Ingredients, no_code
@@ -159,6 +160,8 @@ def _steering(
         dataarg=f"local:{output_dir}",
         metadir=str(output_dir / METADATA),
         accept_metadir=True,
+        controller=f"py:{Controller.__module__}:{Controller.__name__}",
+        ctrlopts={"pass_model": True},
     )
 
 
