@@ -22,7 +22,7 @@ VENV = .venv/bin/python
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
-.PHONY: help environment data yadage-run coverage validate check test ui clean
+.PHONY: help environment data yadage-run verify coverage validate check test benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that i
 	@$(VENV) -m madminer_workflow run --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" \
 		--profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" $${JOBS:+--jobs "$$JOBS"} \
 		$${FORCE:+--force "$$FORCE"} $${UNTIL:+--until "$$UNTIL"}
+
+verify: environment ## Compare all files of a run with the checksums of its records (OUTPUT_DIR)
+	@$(VENV) -m madminer_workflow verify --output_dir "$$OUTPUT_DIR"
 
 coverage: environment ## Try out how often regions of a run contain the truth (DATA_FILE OUTPUT_DIR)
 	@$(VENV) -m madminer_workflow coverage --data_file "$$DATA_FILE" \
@@ -59,6 +62,9 @@ check: .venv/.requirements-dev.lock ## Check format, style, types and shell scri
 test: .venv/.requirements-dev.lock ## Run all tests, the fast ones first
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m slow
+
+benchmark: environment ## Measure what the scheduler costs, with our plugins and without
+	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py
 
 ui: environment ## Look at a run with MLflow (OUTPUT_DIR PORT)
 	@cd "$$OUTPUT_DIR" && ls mlflow.db >/dev/null && exec "$$OLDPWD/.venv/bin/mlflow" ui \

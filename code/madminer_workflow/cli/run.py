@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from madminer_workflow.assets import STAGES, undeclared
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
@@ -16,20 +17,11 @@ if TYPE_CHECKING:
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
-__all__ = ["STAGES", "run"]
+__all__ = ["run"]
 
 _PATH = click.Path(path_type=Path)
 _PROJECT = Path(__file__).resolve().parents[3]
 _FROZEN = "_input"
-
-STAGES = {
-    "configuration": "configure",
-    "sampling": "sample",
-    "training": "train",
-    "evaluation": "evaluate",
-    "plotting": "plot",
-}
-"""The command that each stage runs."""
 
 
 @click.command()
@@ -71,6 +63,7 @@ def run(
     from madminer_workflow.engine.folder import check_path
     from madminer_workflow.engine.selection import chosen
     from madminer_workflow.events import read_header
+    from madminer_workflow.storage.provenance import machine, software
     from madminer_workflow.tracking import store
 
     check_path("output_dir", str(output_dir.absolute()))
@@ -95,6 +88,8 @@ def run(
         toplevel=_PROJECT,
         environment=claimed,
         code=_code(_PROJECT),
+        origin={**software(), **machine()},
+        undeclared=undeclared,
         forced=forced,
         until=stages,
     )

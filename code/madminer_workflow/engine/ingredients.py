@@ -10,12 +10,27 @@ from typing import Any
 
 from madminer_workflow.engine.checksums import Checksums
 
-__all__ = ["Ingredients", "no_code"]
+__all__ = ["Ingredients", "no_code", "words"]
 
 
 def no_code(_: str) -> str:
     """Returns the same for each stage, for a workflow without code of its own."""
     return ""
+
+
+def words(command: str) -> list[str]:
+    """Returns the words of a shell command; operators of the shell are words, too.
+
+    Args:
+        command: The command.
+
+    >>> words("cp 'a b' c&&d")
+    ['cp', 'a b', 'c', '&&', 'd']
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    return list(lexer)
 
 
 class Ingredients:
@@ -51,14 +66,12 @@ class Ingredients:
             folder: Its folder.
             others: What else it depends on, in terms of JSON.
         """
-        lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        lexer.commenters = ""
         return {
             "stage": stage,
             "code": self._code(stage),
             "command": [
-                [self._line(line.strip(), folder) for line in w.split("\n")] for w in lexer
+                [self._line(line.strip(), folder) for line in word.split("\n")]
+                for word in words(command)
             ],
             "others": json.loads(json.dumps(others).replace(str(folder), "{workdir}")),
         }

@@ -26,6 +26,7 @@ from madminer_workflow.engine.ingredients import Ingredients, no_code
 from madminer_workflow.engine.interruption import Interruption
 from madminer_workflow.engine.pool import Pool
 from madminer_workflow.engine.progress import Progress
+from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
 from madminer_workflow.engine.selection import pruned
 
@@ -80,6 +81,9 @@ def run(
     toplevel: Path,
     environment: Callable[[Path], Mapping[str, str]] = lambda _: {},
     code: Callable[[str], str] = no_code,
+    origin: Mapping[str, Any] | None = None,
+    settings: str = "input_file",
+    undeclared: Callable[[str, Collection[str]], Collection[str]] = lambda _stage, _files: (),
     forced: Collection[str] = (),
     until: Collection[str] = (),
     stream: TextIO = sys.stderr,
@@ -97,6 +101,9 @@ def run(
         toplevel: The folder that references of the specification start from.
         environment: Gives variables for every step; called when the folder is ours.
         code: Gives the checksum of the code that a stage runs.
+        origin: What the record of every step says of the code and the machine.
+        settings: The option of the commands of steps that names their settings.
+        undeclared: Tells which files a stage may not have written.
         forced: Labels of steps that are run in any case.
         until: Stages after which to stop; none stands for all.
         stream: Where progress is written.
@@ -117,14 +124,15 @@ def run(
     with claimed(output_dir, stages) as lock:
         checksums = Checksums(output_dir / METADATA / "checksums.json")
         folders = stage_folders(output_dir, stages)
-        records = Records(folders, output_dir / METADATA / "earlier", checksums)
+        records = Records(folders, output_dir / METADATA / "earlier", checksums, undeclared)
         roots = [output_dir, *map(Path, initdata.values())]
         ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
         variables = {"OMP_NUM_THREADS": threads, **environment(output_dir)}
         steering = _steering(specification, initdata, output_dir)
         log = output_dir / METADATA / "engine.log"
-        pool = Pool(jobs, variables, [lock], records, ingredients, forced)
+        provenance = Provenance(output_dir, origin or {}, settings)
+        pool = Pool(jobs, variables, [lock], records, ingredients, provenance, forced)
         with _engine_log(log), Interruption() as interruption, pool:
             _execute(steering, pool, [Progress(stream), interruption])
         checksums.save()

@@ -26,6 +26,7 @@ from packtivity.syncbackends import (
 from madminer_workflow.engine import process
 from madminer_workflow.engine.graph import label
 from madminer_workflow.engine.ingredients import Ingredients
+from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records
 
 __all__ = ["Job", "Pool"]
@@ -63,6 +64,7 @@ class Pool:
         inherited: Collection[int],
         records: Records,
         ingredients: Ingredients,
+        provenance: Provenance,
         forced: Collection[str] = (),
     ) -> None:
         """Makes an idle pool.
@@ -73,15 +75,19 @@ class Pool:
             inherited: Descriptors of files that stay open in every step.
             records: The steps that earlier runs have finished, which are not run again.
             ingredients: Tells what steps are made from.
+            provenance: Describes how finished steps were made.
             forced: The labels of steps that are run again nevertheless.
         """
         # Packtivity's own log is keyed by the name of a step, which members share.
-        self._execution = ExecutionConfig(
-            {"logging": False, "environment": dict(environment), "inherited": inherited}
-        )
+        self._execution = {
+            "logging": False,
+            "environment": dict(environment),
+            "inherited": inherited,
+        }
         self._packtivity = packconfig(executor={"docker-encapsulated": "local"})
         self._records = records
         self._ingredients = ingredients
+        self._provenance = provenance
         self._forced = frozenset(forced)
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="step")
         self._jobs: list[Job] = []
@@ -141,7 +147,7 @@ class Pool:
     ) -> Any:
         """Returns what a step publishes, after it was run unless it is finished already."""
         folder = Path(state.readwrite[0])
-        made_from = self._made_from(spec, parameters, state, metadata)
+        command, made_from = self._made_from(spec, parameters, state, metadata)
         if label(metadata["wflow_stage"], parameters.json()) in self._forced:
             self._records.forget(made_from)
         elif (published := self._records.find(folder, made_from)) is not None:
@@ -150,25 +156,27 @@ class Pool:
         job.started = True
         self._records.make_way(folder)
         state.ensure()
-        published = run_packtivity(
-            spec, parameters, state, metadata, self._packtivity, self._execution
-        )
+        ended: list[process.Finished] = []
+        execution = ExecutionConfig({**self._execution, "ended": ended.append})
+        published = run_packtivity(spec, parameters, state, metadata, self._packtivity, execution)
         # What has changed while the step ran, it may have seen before or after that.
-        if self._made_from(spec, parameters, state, metadata) == made_from:
-            self._records.write(folder, made_from, published.json())
+        if self._made_from(spec, parameters, state, metadata) == (command, made_from):
+            usage = ended[0].usage if ended else None
+            provenance = self._provenance.of(command, made_from, parameters.json(), usage)
+            self._records.write(folder, made_from, published.json(), provenance)
         return published
 
     def _made_from(
         self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """Returns what a step is made from."""
+    ) -> tuple[str, dict[str, Any]]:
+        """Returns the command of a step and what it is made from."""
         parameters, state = finalize_inputs(parameters, state)
         job, environment = acquire_job_env(spec, parameters, state, metadata, self._packtivity)
         published = prepublish(spec, parameters, state, self._packtivity)
-        folder = Path(state.readwrite[0])
-        return self._ingredients.of(
+        made_from = self._ingredients.of(
             metadata["wflow_stage"],
             job["command"],
-            folder,
+            Path(state.readwrite[0]),
             [environment, spec["publisher"], published and published.json()],
         )
+        return job["command"], made_from

@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["RECORD", "Records", "remove"]
+__all__ = ["RECORD", "Records", "read_record", "remove"]
 
 RECORD = "run.json"
 _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
@@ -28,19 +28,27 @@ _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
 class Records:
     """The finished steps in the folder of a run."""
 
-    def __init__(self, folders: Iterable[Path], aside: Path, checksums: Checksums) -> None:
+    def __init__(
+        self,
+        folders: Iterable[Path],
+        aside: Path,
+        checksums: Checksums,
+        undeclared: Callable[[str, Collection[str]], Collection[str]] = lambda _stage, _files: (),
+    ) -> None:
         """Finds what earlier runs have finished.
 
         Args:
             folders: The folders of stages and of their members.
             aside: Where finished folders wait that are in the way of others.
             checksums: What computes checksums.
+            undeclared: Tells which files a stage may not have written.
         """
+        self._undeclared = undeclared
         self._aside = aside
         self._checksums = checksums
         self._lock = threading.Lock()
         paths = [path for top in (*folders, aside) for path in _records(top)]
-        keys = [digest(_read(path).get("ingredients")) for path in paths]
+        keys = [digest(read_record(path).get("ingredients")) for path in paths]
         self._places = {
             key: path.parent for key, path in reversed(list(zip(keys, paths, strict=True)))
         }
@@ -62,7 +70,7 @@ class Records:
             if place != folder:
                 self._make_way(folder)
                 place.rename(folder)
-        record = _read(folder / RECORD)
+        record = read_record(folder / RECORD)
         if not record or self._is_damaged(folder, record["outputs"]):
             return None
         return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
@@ -86,24 +94,37 @@ class Records:
         with self._lock:
             self._make_way(folder)
 
-    def write(self, folder: Path, ingredients: Mapping[str, Any], published: Any) -> None:
+    def write(
+        self,
+        folder: Path,
+        ingredients: Mapping[str, Any],
+        published: Any,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
         """Records that a step is finished.
 
         Args:
             folder: The folder of the step.
             ingredients: What it was made from.
             published: What it published, in terms of JSON.
+            provenance: Further entries of the record, which do not count.
 
         Raises:
             FileNotFoundError: Something that it published does not exist.
+            FileExistsError: It has written something that it may not.
         """
         for path in _paths(published):
             if path.is_relative_to(folder) and not path.exists():
                 raise FileNotFoundError(f"{path} was not written")
+        outputs = self._outputs(folder)
+        files = [name for name, checksum in outputs.items() if checksum]
+        if others := self._undeclared(ingredients["stage"], files):
+            raise FileExistsError(f"{', '.join(others)}: written, but not declared as an output")
         plain = json.dumps(published, ensure_ascii=False)
         record = {
+            **(provenance or {}),
             "ingredients": ingredients,
-            "outputs": self._outputs(folder),
+            "outputs": outputs,
             "published": json.loads(plain.replace(str(folder), "{workdir}")),
         }
         write_json(folder / RECORD, record)
@@ -161,8 +182,12 @@ def _paths(published: Any) -> Iterator[Path]:
             yield from _paths(item)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Returns a record; an empty one if it cannot be read or is not complete."""
+def read_record(path: Path) -> dict[str, Any]:
+    """Returns the record of a step; an empty one if it cannot be read or is not complete.
+
+    Args:
+        path: The file of the record.
+    """
     with contextlib.suppress(InputError):
         record = read_json(path)
         if isinstance(record, dict) and {"ingredients", "outputs", "published"} <= record.keys():
