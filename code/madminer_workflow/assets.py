@@ -7,12 +7,13 @@ In paths `<name>`, `<method>` and so on stand for anything but a slash.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["SOURCES", "STAGES", "STEPS", "Asset", "Step", "problems", "undeclared"]
+__all__ = ["SOURCES", "STAGES", "STEPS", "Asset", "Step", "asset_of", "problems"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class Asset:
     format: str
     content: str
     optional: bool = False
+
+
+@dataclass(frozen=True)
+class Source(Asset):
+    """A file from outside of the workflow.
+
+    Attributes:
+        option: The option of `run` that names it.
+    """
+
+    option: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,20 @@ class Step:
 
 
 SOURCES = (
-    Asset("event file", "", "HDF5", "events of MadMiner: observables and weights at benchmarks"),
-    Asset("input file", "", "YAML", "what is merged from the input files of a run, docs/input.md"),
+    Source(
+        name="event file",
+        path="",
+        format="HDF5",
+        content="events of MadMiner: observables, and weights at benchmarks",
+        option="data_file",
+    ),
+    Source(
+        name="input file",
+        path="",
+        format="YAML",
+        content="what the input files of a run are merged to, docs/input.md",
+        option="input_file",
+    ),
 )
 """What comes from outside of the workflow."""
 
@@ -238,19 +262,19 @@ def problems(steps: Sequence[Step], sources: Sequence[Asset] = SOURCES) -> Itera
                 yield f"{step.name}: publishes {path!r} as {name!r}, which it does not write"
 
 
-def undeclared(stage: str, files: Collection[str]) -> list[str]:
-    """Returns which files a step may not have written.
+def asset_of(steps: Iterable[Step], stage: str, file: str) -> Asset | None:
+    """Returns what a file is that a step has written; None if it is not declared.
 
     Args:
-        stage: Its name; what another workflow's steps write is not declared here.
-        files: Paths in its folder.
+        steps: The table.
+        stage: The name of the step.
+        file: Path in the folder of the step.
     """
-    steps = [step for step in STEPS if step.name == stage]
-    patterns = [_pattern(asset.path) for step in steps for asset in step.outputs]
-    return [file for file in files if steps and not any(p.fullmatch(file) for p in patterns)]
+    outputs = (asset for step in steps if step.name == stage for asset in step.outputs)
+    return next((asset for asset in outputs if _pattern(asset.path).fullmatch(file)), None)
 
 
+@functools.cache
 def _pattern(path: str) -> re.Pattern[str]:
     """Returns what matches a path with names to be filled in."""
-    parts = re.split(r"<\w+>", path)
-    return re.compile("[^/]+".join(map(re.escape, parts)))
+    return re.compile("[^/]+".join(map(re.escape, re.split(r"<\w+>", path))))

@@ -61,6 +61,7 @@ def test_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(IMAGE, raising=False)
-    assert machine() == {"image": None, "host": platform.node()}
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert machine() == {"image": None, "host": platform.node(), "user": "somebody"}
     monkeypatch.setenv(IMAGE, "image@sha256:0")
     assert machine()["image"] == "image@sha256:0"

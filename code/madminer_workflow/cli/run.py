@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.assets import STAGES, undeclared
+from madminer_workflow.assets import STAGES, STEPS
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def run(
         environment=claimed,
         code=_code(_PROJECT),
         origin={**software(), **machine()},
-        undeclared=undeclared,
+        table=STEPS,
         forced=forced,
         until=stages,
     )

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +18,8 @@ from yadage import workflow_loader
 from yadage.backends.packtivitybackend import PacktivityBackend
 from yadage.steering_object import YadageSteering
 
+from madminer_workflow import assets
+from madminer_workflow.engine import crate
 from madminer_workflow.engine.checksums import Checksums
 from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
@@ -29,6 +31,7 @@ from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
 from madminer_workflow.engine.selection import pruned
+from madminer_workflow.storage import write_json
 
 __all__ = ["Outcome", "n_cores", "run"]
 
@@ -83,7 +86,7 @@ def run(
     code: Callable[[str], str] = no_code,
     origin: Mapping[str, Any] | None = None,
     settings: str = "input_file",
-    undeclared: Callable[[str, Collection[str]], Collection[str]] = lambda _stage, _files: (),
+    table: Sequence[assets.Step] = (),
     forced: Collection[str] = (),
     until: Collection[str] = (),
     stream: TextIO = sys.stderr,
@@ -103,7 +106,7 @@ def run(
         code: Gives the checksum of the code that a stage runs.
         origin: What the record of every step says of the code and the machine.
         settings: The option of the commands of steps that names their settings.
-        undeclared: Tells which files a stage may not have written.
+        table: What the steps read and write.
         forced: Labels of steps that are run in any case.
         until: Stages after which to stop; none stands for all.
         stream: Where progress is written.
@@ -122,9 +125,12 @@ def run(
     if until:
         specification = pruned(specification, until)
     with claimed(output_dir, stages) as lock:
+        (output_dir / crate.CRATE).unlink(missing_ok=True)  # it describes a run that has ended
+        frozen = Path(METADATA) / "workflow.json"
+        write_json(output_dir / frozen, specification)
         checksums = Checksums(output_dir / METADATA / "checksums.json")
         folders = stage_folders(output_dir, stages)
-        records = Records(folders, output_dir / METADATA / "earlier", checksums, undeclared)
+        records = Records(folders, output_dir / METADATA / "earlier", checksums, table)
         roots = [output_dir, *map(Path, initdata.values())]
         ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
@@ -137,6 +143,8 @@ def run(
             _execute(steering, pool, [Progress(stream), interruption])
         checksums.save()
         outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
+        with contextlib.suppress(OSError):  # of a full disk: no result is in it
+            crate.write(output_dir, workflow, frozen, outcome.steps, table)
         if outcome.is_complete and not until:
             _tidy(folders, outcome, records)
     return outcome

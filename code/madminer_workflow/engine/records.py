@@ -11,15 +11,16 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from madminer_workflow import assets
 from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["RECORD", "Records", "read_record", "remove"]
+__all__ = ["RECORD", "Records", "read_record", "remove", "written"]
 
 RECORD = "run.json"
 _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
@@ -33,7 +34,7 @@ class Records:
         folders: Iterable[Path],
         aside: Path,
         checksums: Checksums,
-        undeclared: Callable[[str, Collection[str]], Collection[str]] = lambda _stage, _files: (),
+        table: Sequence[assets.Step] = (),
     ) -> None:
         """Finds what earlier runs have finished.
 
@@ -41,9 +42,9 @@ class Records:
             folders: The folders of stages and of their members.
             aside: Where finished folders wait that are in the way of others.
             checksums: What computes checksums.
-            undeclared: Tells which files a stage may not have written.
+            table: What the steps may write; those that are not in it may write anything.
         """
-        self._undeclared = undeclared
+        self._table = {step.name: step for step in table}
         self._aside = aside
         self._checksums = checksums
         self._lock = threading.Lock()
@@ -111,15 +112,13 @@ class Records:
 
         Raises:
             FileNotFoundError: Something that it published does not exist.
-            FileExistsError: It has written something that it may not.
+            FileExistsError: It has written something that it does not declare.
         """
         for path in _paths(published):
             if path.is_relative_to(folder) and not path.exists():
                 raise FileNotFoundError(f"{path} was not written")
         outputs = self._outputs(folder)
-        files = [name for name, checksum in outputs.items() if checksum]
-        if others := self._undeclared(ingredients["stage"], files):
-            raise FileExistsError(f"{', '.join(others)}: written, but not declared as an output")
+        self._check(ingredients["stage"], [name for name, checksum in outputs.items() if checksum])
         plain = json.dumps(published, ensure_ascii=False)
         record = {
             **(provenance or {}),
@@ -132,6 +131,13 @@ class Records:
     def tidy(self) -> None:
         """Removes what waits aside and was not needed."""
         shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _check(self, stage: str, files: Iterable[str]) -> None:
+        """Refuses files that a step does not declare."""
+        if step := self._table.get(stage):
+            others = [file for file in files if not assets.asset_of([step], stage, file)]
+            if others:
+                raise FileExistsError(f"{', '.join(others)}: written, but not declared as output")
 
     def _outputs(self, folder: Path) -> dict[str, str | None]:
         """Returns the checksums of all that a step has made."""
@@ -166,6 +172,19 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def written(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the paths of what a step has written, folders too, and the checksums of the contents.
+
+    Args:
+        record: The record of the step.
+    """
+    outputs: Mapping[str, str | None] = record.get("outputs", {})
+    for name, checksum in outputs.items():
+        start = f"{name}/"
+        below = [path for path in outputs if path.startswith(start)]
+        yield name, checksum or digest({path.removeprefix(start): outputs[path] for path in below})
 
 
 def _records(folder: Path) -> list[Path]:

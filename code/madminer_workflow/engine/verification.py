@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from madminer_workflow.engine.checksums import Checksums, digest
+from madminer_workflow.engine.checksums import Checksums
 from madminer_workflow.engine.folder import MARKER, METADATA
-from madminer_workflow.engine.records import RECORD, read_record
+from madminer_workflow.engine.records import RECORD, read_record, written
 from madminer_workflow.errors import InputError
 
 __all__ = ["Verification", "step_folders", "verify"]
@@ -78,8 +78,8 @@ def verify(output_dir: Path) -> Verification:
         lines = _damage(record["outputs"], checksums.tree(folder))
         problems += (f"{_name(folder, output_dir)}/{line}" for line in lines)
     inputs = [i for f, record in finished.items() for i in _inputs(_name(f, output_dir), record)]
-    written = {checksum for record in finished.values() for checksum in _written(record)}
-    others = [one for one in inputs if one.checksum not in written]
+    made = {checksum for record in finished.values() for _, checksum in written(record)}
+    others = [one for one in inputs if one.checksum not in made]
     here = [one for one in others if not one.is_elsewhere]
     problems += (str(i) for i in here if checksums.of(output_dir / i.path) != i.checksum)
     return Verification(
@@ -118,15 +118,6 @@ def _damage(outputs: _Tree, tree: _Tree) -> Iterator[str]:
             yield f"{name}: missing"
         elif tree[name] != checksum:
             yield f"{name}: changed"
-
-
-def _written(record: _Record) -> Iterator[str]:
-    """Yields the checksums of the files and of the folders that a step has written."""
-    outputs: _Tree = record["outputs"]
-    for name, checksum in outputs.items():
-        below = {path: value for path, value in outputs.items() if path.startswith(f"{name}/")}
-        inside = {path.removeprefix(f"{name}/"): value for path, value in below.items()}
-        yield checksum or digest(inside)
 
 
 def _inputs(step: str, record: _Record) -> Iterator[_Input]:

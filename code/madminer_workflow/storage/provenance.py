@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import subprocess
@@ -35,8 +36,12 @@ def software() -> dict[str, Any]:
 
 
 def machine() -> dict[str, str | None]:
-    """Returns the digest of the container image, which the environment gives, and the host."""
-    return {"image": os.environ.get(IMAGE), "host": platform.node()}
+    """Returns the digest of the container image, which the environment gives, host and user."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # as in a container that knows no names
+        user = None
+    return {"image": os.environ.get(IMAGE), "host": platform.node(), "user": user}
 
 
 def provenance(**inputs: str | Path) -> dict[str, Any]:
