@@ -233,7 +233,9 @@ def _add_tool(
     """Adds the software that runs a step, with what it needs, reads and writes."""
     packages = {item for one in ended for item in one.provenance.get("packages", {}).items()}
     needed = [_add_package(graph, *item) for item in sorted(packages) if item[1]]
-    versions = sorted({str(one.provenance["version"]) for one in ended if one.provenance})
+    versions = sorted(
+        str(one.provenance["version"]) for one in ended if "version" in one.provenance
+    )
     declared = next((step for step in table if step.name == stage), None)
     known = {asset.name: asset for step in table for asset in step.outputs}
     known |= {asset.name: asset for asset in assets.SOURCES}
