@@ -27,8 +27,8 @@ WHAT = --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" --profile "$$PROFIL
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
-.PHONY: help environment data yadage-run plan status logs dag coverage
-.PHONY: validate validate-spec check test ui clean
+.PHONY: help environment data yadage-run plan status logs dag verify coverage
+.PHONY: validate validate-spec check test benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ logs: environment ## Print the logs of its steps (OUTPUT_DIR STEP)
 
 dag: environment ## Draw the graph of the last run; without one, or with PLANNED=1, of the plan (as plan)
 	@$(VENV) -m madminer_workflow dag $(WHAT) $${PLANNED:+--planned}
+
+verify: environment ## Compare all files of a run with the checksums of its records (OUTPUT_DIR)
+	@$(VENV) -m madminer_workflow verify --output_dir "$$OUTPUT_DIR"
 
 coverage: environment ## Try out how often regions of a run contain the truth (DATA_FILE OUTPUT_DIR)
 	@$(VENV) -m madminer_workflow coverage --data_file "$$DATA_FILE" \
@@ -79,6 +82,9 @@ check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts
 test: .venv/.requirements-dev.lock ## Run all tests, the fast ones first
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m slow
+
+benchmark: environment ## Measure what the scheduler costs, with our plugins and without
+	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py
 
 ui: environment ## Look at a run with MLflow (OUTPUT_DIR PORT)
 	@cd "$$OUTPUT_DIR" && ls mlflow.db >/dev/null && exec "$$OLDPWD/.venv/bin/mlflow" ui \

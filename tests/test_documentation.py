@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
+from madminer_workflow.assets import STEPS
 from madminer_workflow.cli import cli
 from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.estimators import registry
@@ -184,6 +185,15 @@ def test_the_added_estimator_would_work() -> None:
         assert spec.name not in registry.METHODS
         assert spec.models == registry.METHODS["rolr"].models
         assert hasattr(losses, spec.loss)
+
+
+def test_all_files_of_the_steps_are_explained() -> None:
+    rows = table(section("docs/products.md", "## What the steps leave behind"))
+    assert rows == [
+        [step.name, f"`{asset.path}`", asset.format, asset.content]
+        for step in STEPS
+        for asset in step.outputs
+    ]
 
 
 def packages() -> list[str]:

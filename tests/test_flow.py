@@ -19,8 +19,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from rocrate.rocrate import ROCrate
 
+from madminer_workflow.assets import SOURCES, STEPS
 from madminer_workflow.configuration import load, load_learner
+from madminer_workflow.engine.verification import verify
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events import read_events, read_header
 from madminer_workflow.steps.combine import combine_members
@@ -184,6 +187,26 @@ def check_tracking(flow: Flow) -> None:
     assert f"{len(runs) + 1} steps in " in flow.progress
 
 
+def check_provenance(flow: Flow) -> None:
+    """Every file is as it was recorded, and what the table of the steps declares."""
+    found = verify(flow.folder / OUTPUT)
+    assert (found.problems, found.n_steps) == ((), 3 + 2 * len(members(flow)))
+    crate = ROCrate(flow.folder / OUTPUT)
+    written = [entity for entity in crate.get_by_type("File") if "sha256" in entity]
+    declared = {entity["exampleOfWork"]["name"] for entity in written}
+    assets = [*SOURCES, *(asset for step in STEPS for asset in step.outputs)]
+    assert {a.name for a in assets if not a.optional} <= declared <= {a.name for a in assets}
+    record = read_json(flow.products / "run.json")
+    assert record["parameters"]["settings"]["step"] == "plotting"
+    assert record["provenance"]["version"] == flow.results["provenance"]["version"]
+    assert {"commit", "dirty", "python", "host", "seed", "ended"} <= set(record["provenance"])
+    assert 100 < record["provenance"]["peak_memory_mb"] < 4000
+
+
+def members(flow: Flow) -> list[Path]:
+    return list((flow.folder / OUTPUT).glob("members_*"))
+
+
 def check(flow: Flow) -> None:
     check_limits(flow)
     check_grid(flow)
@@ -191,6 +214,7 @@ def check(flow: Flow) -> None:
     check_figures(flow)
     check_printed(flow)
     check_tracking(flow)
+    check_provenance(flow)
     hidden = {path.name for path in (flow.folder / OUTPUT).rglob(".*")}
     assert hidden == {".madminer-workflow"}
 

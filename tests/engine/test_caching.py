@@ -17,3 +17,13 @@ def test_yadage_looks_them_up_in_their_modules() -> None:
 
     assert typedleafs.jq is jq
     assert wflowview.jsonpath_rw is jsonpath_rw
+
+
+def test_packtivity_keeps_plain_data() -> None:
+    from packtivity import datamodel
+    from packtivity.datamodels.purejson import PureJsonModel
+
+    value = {"a": 1}
+    made = datamodel.create(value)
+    assert isinstance(made, PureJsonModel)
+    assert made.json() is value

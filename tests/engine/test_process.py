@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from madminer_workflow.engine import process
@@ -75,6 +76,20 @@ def test_files_that_a_command_inherits(tmp_path: Path) -> None:
         assert run(command, tmp_path).status != 0
         arguments = {"folder": tmp_path, "environment": os.environ, "log": tmp_path / "log"}
         assert process.run(command, **arguments, inherited=[file.fileno()]).status == 0
+
+
+def test_what_a_command_used_with_its_children(tmp_path: Path) -> None:
+    (tmp_path / "program").write_text(
+        "import time; x = bytearray(300_000_000); x[::4096] = b'1' * len(x[::4096])\n"
+        "while time.process_time() < 0.5: pass\n"
+    )
+    before = datetime.now().astimezone()
+    used = run(f"sleep 0.3; sh -c '\"{sys.executable}\" -IS program; true'", tmp_path).usage
+    assert used is not None
+    assert before <= used.started <= used.ended <= datetime.now().astimezone()
+    assert (used.ended - used.started).total_seconds() > 0.8
+    assert 0.5 <= used.cpu_seconds < 2
+    assert 300 < used.peak_memory_mb < 400
 
 
 def test_a_signal_becomes_a_status(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from madminer_workflow.engine.checksums import Checksums
-from madminer_workflow.engine.records import RECORD, Records, remove
+from madminer_workflow.assets import STEPS
+from madminer_workflow.engine.checksums import Checksums, digest
+from madminer_workflow.engine.records import RECORD, Records, remove, written
 
 
 def records(folder: Path) -> Records:
@@ -23,7 +25,7 @@ def finish(folder: Path, name: str, made_from: dict[str, Any]) -> Path:
     return step
 
 
-A, B = {"from": "a"}, {"from": "b"}
+A, B = {"from": "a", "stage": "training"}, {"from": "b", "stage": "training"}
 
 
 def test_a_finished_step_is_found(tmp_path: Path) -> None:
@@ -88,6 +90,34 @@ def test_a_record_says_what_it_is_made_from(tmp_path: Path) -> None:
     assert list(record) == ["ingredients", "outputs", "published"]
     assert (record["ingredients"], list(record["outputs"])) == (A, ["result"])
     assert record["published"]["result"] == "{workdir}/result\n"
+
+
+def test_a_record_says_more_that_does_not_count(tmp_path: Path) -> None:
+    step = finish(tmp_path, "step_0", A)
+    records(tmp_path).write(step, A, {}, {"provenance": {"seconds": 1.5}})
+    assert json.loads((step / RECORD).read_text())["provenance"] == {"seconds": 1.5}
+    assert records(tmp_path).find(step, A) == {}
+
+
+def test_only_what_is_declared_may_be_written(tmp_path: Path) -> None:
+    step = finish(tmp_path, "step_0", A)
+    (step / RECORD).unlink()
+    known = Records([], tmp_path / "aside", Checksums(), STEPS)
+    with pytest.raises(FileExistsError, match=r"^result: written, but not declared as output$"):
+        known.write(step, A, {})
+    assert not (step / RECORD).exists()
+    (step / "models" / "alices_0").mkdir(parents=True)
+    (step / "result").rename(step / "models" / "alices_0" / "weights.pt")
+    known.write(step, A, {})
+    assert list(written(json.loads((step / RECORD).read_text()))) == [
+        ("models", digest({"alices_0": None, "alices_0/weights.pt": digest_of(str(A))})),
+        ("models/alices_0", digest({"weights.pt": digest_of(str(A))})),
+        ("models/alices_0/weights.pt", digest_of(str(A))),
+    ]
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:

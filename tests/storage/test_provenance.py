@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from madminer_workflow.storage.provenance import provenance, version
+from madminer_workflow.storage.provenance import IMAGE, machine, provenance, version
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,11 +44,24 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
-    commit = provenance()["commit"]
-    assert commit is None or re.fullmatch(r"[0-9a-f]{40}(-dirty)?", commit)
+    record = provenance()
+    assert record["commit"] is None or re.fullmatch("[0-9a-f]{40}", record["commit"])
+    described = {"0" * 40 + "-dirty\n": ("0" * 40, True), "1" * 40 + "\n": ("1" * 40, False)}
+    for text, expected in described.items():
+        done = subprocess.CompletedProcess("git", 0, text)
+        monkeypatch.setattr(subprocess, "run", lambda *_, done=done, **__: done)
+        assert (provenance()["commit"], provenance()["dirty"]) == expected
 
     def missing(*_: object, **__: object) -> None:
         raise FileNotFoundError("git")
 
     monkeypatch.setattr(subprocess, "run", missing)
-    assert provenance()["commit"] is None
+    assert provenance()["commit"] is provenance()["dirty"] is None
+
+
+def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(IMAGE, raising=False)
+    monkeypatch.setenv("LOGNAME", "somebody")
+    assert machine() == {"image": None, "host": platform.node(), "user": "somebody"}
+    monkeypatch.setenv(IMAGE, "image@sha256:0")
+    assert machine()["image"] == "image@sha256:0"

@@ -3,12 +3,15 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from madminer_workflow.engine import launch
+from madminer_workflow.engine.crate import CRATE
 from madminer_workflow.engine.graph import State
+from madminer_workflow.engine.verification import verify
 
 # Packtivity leaves the file that a step publishes from to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed file .*publish.yml:ResourceWarning")
@@ -40,6 +43,7 @@ def check_products(output_dir: Path) -> None:
     assert {path.name for path in output_dir.iterdir()} - {
         "_yadage",
         ".madminer-workflow",
+        CRATE,
     } == stages
     plotting = output_dir / "plotting"
     for name in ("limits", "figures"):
@@ -72,12 +76,57 @@ def test_a_training_that_fails(project: Path) -> None:
 
 
 @pytest.mark.slow
-def test_yadage_runs_the_flow_without_our_launcher(project: Path) -> None:
-    words = ["-t", ".", "../the results", "workflow/workflow.yml", "-v", "WARNING"]
-    words += ["-b", "multiproc:2", "--plugins", "madminer_workflow.engine.runtime"]
-    words += ["-k", "packconfig_spec={executor: {docker-encapsulated: local}}"]
+def test_a_fan_out_of_200_members(project: Path) -> None:
+    members = {"alices": 150, "sally": 50}
+    (project.parent / "my input.yml").write_text(json.dumps({"members": members}))
+    before = time.process_time()
+    outcome = run(project)
+    cost = (time.process_time() - before) / len(outcome.steps)
+    assert (outcome.is_complete, len(outcome.steps)) == (True, 3 + 2 * 200)
+    assert cost < 0.05
+    folder = project.parent / "the results"
+    results = json.loads((folder / "plotting" / "results.json").read_text())
+    assert [Path(path).name for path in results] == [
+        f"{method}_{number}" for method, count in members.items() for number in range(count)
+    ]
+    found = verify(folder)
+    n_inputs = 2 + 2 + (2 + 3) * 200 + (2 + 200)
+    assert (found.problems, found.n_steps, found.n_inputs) == ((), 403, n_inputs)
+    assert run(project).n_kept == 403
+
+
+DOCKER = """#!/bin/sh
+# Stands for docker: runs here what is to run in the image.
+while [ "$1" != run ] && [ $# -gt 0 ]; do shift; done
+while [ $# -gt 0 ]; do
+    case $1 in madminertool/*) shift; exec "$@" ;; esac
+    shift
+done
+"""
+OUR_RUNTIME = ["--plugins", "madminer_workflow.engine.runtime"]
+OUR_RUNTIME += ["-k", "packconfig_spec={executor: {docker-encapsulated: local}}"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("folder", "options"), [("results", []), ("the results", OUR_RUNTIME)], ids=["docker", "ours"]
+)
+def test_yadage_runs_the_flow_without_our_launcher(
+    project: Path, folder: str, options: list[str]
+) -> None:
+    """Without any plugin steps run in docker, for which no path of a step may have a blank."""
+    docker = project.parent / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(DOCKER)
+    docker.chmod(0o755)
+    words = ["-t", ".", f"../{folder}", "workflow/workflow.yml", "-v", "WARNING", *options]
+    words += ["-b", "multiproc:2"]
     for name, value in initdata(project).items():
         words += ["-p", f"{name}={value}"]
     program = [Path(sys.executable).parent / "yadage-run", *words]
-    subprocess.run(program, cwd=project, env=os.environ, check=True, capture_output=True)
-    check_products(project.parent / "the results")
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("PACKTIVITY")
+    }
+    environment["PATH"] = f"{docker.parent}:{environment['PATH']}"
+    subprocess.run(program, cwd=project, env=environment, check=True, capture_output=True)
+    check_products(project.parent / folder)

@@ -314,6 +314,8 @@ def test_an_input_that_changes_while_a_step_runs(run: Run) -> None:
 
 
 def test_two_runs_in_one_folder(run: Run) -> None:
+    script = run.project / "scripts" / "1_sampling.sh"
+    script.write_text(script.read_text().replace("set -eu", "set -eu; sleep 60", 1))
     with run.start() as first:
         while not (run.folder / "configuration").exists():
             time.sleep(0.02)

@@ -11,12 +11,12 @@ import click
 import pytest
 import yaml
 
+from madminer_workflow.assets import STAGES
 from madminer_workflow.cli import cli
-from madminer_workflow.cli.run import STAGES
 from madminer_workflow.tracking.store import EXPERIMENTS
 
 ROOT = Path(__file__).parents[2]
-STEPS = ("configuration", "sampling", "training", "evaluation", "plotting")
+STEPS = tuple(STAGES)
 COMMANDS = {"sample": "sample", "train": "train", "eval": "evaluate", "plot": "plot"}
 
 
@@ -111,15 +111,6 @@ def test_an_entry_point_has_the_options_of_its_command(entry: str) -> None:
             assert str(options[name].default) == value["default"]
         else:
             assert options[name].required
-
-
-def test_a_stage_runs_the_command_whose_code_counts_for_it() -> None:
-    assert list(STAGES) == list(STEPS)
-    for number, (stage, command) in enumerate(STAGES.items()):
-        script = (ROOT / "scripts" / f"{number}_{stage}.sh").read_text()
-        entries = re.findall(r"^track (\w+)", script, re.M)
-        commands = re.findall(r"-m madminer_workflow (\w+)", script)
-        assert [command] == commands + [COMMANDS[entry] for entry in entries]
 
 
 def test_every_entry_point_has_an_experiment() -> None:

@@ -34,6 +34,7 @@ COMMANDS = {
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",
     "validate": "Compare learned limits with those of the exact likelihood.",
+    "verify": "Compare all files of a run with the checksums in its records.",
     "coverage": "Try out with toys how often the regions contain the truth.",
 }
 

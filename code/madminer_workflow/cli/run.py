@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from madminer_workflow.assets import STAGES, STEPS
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FROZEN",
     "PROJECT",
-    "STAGES",
     "WORKFLOW",
     "Request",
     "code_of",
@@ -35,15 +35,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 WORKFLOW = "workflow/workflow.yml"
 FROZEN = "_input"
 """The folder of the frozen input, in that of a run."""
-
-STAGES = {
-    "configuration": "configure",
-    "sampling": "sample",
-    "training": "train",
-    "evaluation": "evaluate",
-    "plotting": "plot",
-}
-"""The command that each stage runs."""
 
 
 @click.command()
@@ -81,6 +72,7 @@ def run(
     """Run the whole workflow, from an event file to limits."""
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
+    from madminer_workflow.storage.provenance import machine, software
     from madminer_workflow.tracking import store
 
     check_path("output_dir", str(output_dir.absolute()))
@@ -100,6 +92,8 @@ def run(
         toplevel=PROJECT,
         environment=claimed,
         code=code_of(PROJECT),
+        origin={**software(), **machine()},
+        table=STEPS,
         forced=request.forced,
         until=request.until,
     )

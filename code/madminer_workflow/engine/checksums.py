@@ -36,11 +36,12 @@ class Checksums:
     not been written or touched since (times of the content and of the inode).
     """
 
-    def __init__(self, memory: Path) -> None:
+    def __init__(self, memory: Path = Path(os.devnull)) -> None:
         """Takes over what an earlier run has remembered.
 
         Args:
-            memory: The file to remember in; it may be missing or damaged.
+            memory: The file to remember in; it may be missing or damaged. By default all files
+                are read.
         """
         self._memory = memory
         self._known: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -163,16 +164,23 @@ def _numbers(folder: Path) -> list[tuple[str, int]]:
 
 def _step(node: Any) -> Step:
     """Returns the step of a node."""
-    task, job = node.task, node.resultproxy
-    state = _state(node)
+    job, state = node.resultproxy, _state(node)
+    name, folder = _identity(node.task)
     return Step(
-        label=label(task.metadata["wflow_stage"], task.parameters.json()),
+        label=name,
         state=state,
-        folder=Path(task.state.readwrite[0]),
+        folder=folder,
         error=job.error if state is State.FAILED else None,
         started=job and job.started,
         ended=job and job.ended,
     )
+
+
+@functools.cache  # a run asks at every poll
+def _identity(task: Any) -> tuple[str, Path]:
+    """Returns the label and the folder of a step, which do not change."""
+    name = label(task.metadata["wflow_stage"], task.parameters.json())
+    return name, Path(task.state.readwrite[0])
 
 
 def _state(node: Any) -> State:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from packtivity.syncbackends import acquire_job_env, finalize_inputs, packconfig, prepublish
 
-__all__ = ["HANDLERS", "Contents", "Ingredients", "no_code"]
+__all__ = ["HANDLERS", "Contents", "Ingredients", "no_code", "words"]
 
 HANDLERS = packconfig(executor={"docker-encapsulated": "local"})
 """What Packtivity runs the parts of a step with."""
@@ -26,6 +26,21 @@ class Contents(Protocol):
 def no_code(_: str) -> str:
     """Returns the same for each stage, for a workflow without code of its own."""
     return ""
+
+
+def words(command: str) -> list[str]:
+    """Returns the words of a shell command; operators of the shell are words, too.
+
+    Args:
+        command: The command.
+
+    >>> words("cp 'a b' c&&d")
+    ['cp', 'a b', 'c', '&&', 'd']
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    return list(lexer)
 
 
 class Ingredients:
@@ -61,14 +76,12 @@ class Ingredients:
             folder: Its folder.
             others: What else it depends on, in terms of JSON.
         """
-        lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        lexer.commenters = ""
         return {
             "stage": stage,
             "code": self._code(stage),
             "command": [
-                [self._line(line.strip(), folder) for line in w.split("\n")] for w in lexer
+                [self._line(line.strip(), folder) for line in word.split("\n")]
+                for word in words(command)
             ],
             "others": json.loads(json.dumps(others).replace(str(folder), "{workdir}")),
         }

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,7 +18,10 @@ from yadage import workflow_loader
 from yadage.backends.packtivitybackend import PacktivityBackend
 from yadage.steering_object import YadageSteering
 
+from madminer_workflow import assets
+from madminer_workflow.engine import crate
 from madminer_workflow.engine.checksums import Checksums
+from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
 from madminer_workflow.engine.ingredients import Ingredients, no_code
@@ -26,10 +29,12 @@ from madminer_workflow.engine.interruption import Interruption
 from madminer_workflow.engine.journal import Journal
 from madminer_workflow.engine.pool import JobBackend, Pool
 from madminer_workflow.engine.progress import Progress
+from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
 from madminer_workflow.engine.selection import pruned
 from madminer_workflow.engine.specification import errors
 from madminer_workflow.errors import InputError
+from madminer_workflow.storage import write_json
 
 __all__ = ["Outcome", "engine_log", "load", "n_cores", "rehearsed", "run"]
 
@@ -82,6 +87,9 @@ def run(
     toplevel: Path,
     environment: Callable[[Path], Mapping[str, str]] = lambda _: {},
     code: Callable[[str], str] = no_code,
+    origin: Mapping[str, Any] | None = None,
+    settings: str = "input_file",
+    table: Sequence[assets.Step] = (),
     forced: Collection[str] = (),
     until: Collection[str] = (),
     stream: TextIO = sys.stderr,
@@ -99,6 +107,9 @@ def run(
         toplevel: The folder that references of the specification start from.
         environment: Gives variables for every step; called when the folder is ours.
         code: Gives the checksum of the code that a stage runs.
+        origin: What the record of every step says of the code and the machine.
+        settings: The option of the commands of steps that names their settings.
+        table: What the steps read and write.
         forced: Labels of steps that are run in any case.
         until: Stages after which to stop; none stands for all.
         stream: Where progress is written.
@@ -112,9 +123,12 @@ def run(
         check_path(name, value)
     specification, stages = load(workflow, toplevel, initdata, until)
     with claimed(output_dir, stages) as lock:
+        (output_dir / crate.CRATE).unlink(missing_ok=True)  # it describes a run that has ended
+        frozen = Path(METADATA) / "workflow.json"
+        write_json(output_dir / frozen, specification)
         checksums = Checksums(output_dir / METADATA / "checksums.json")
         folders = stage_folders(output_dir, stages)
-        records = Records(folders, output_dir / METADATA / "earlier", checksums)
+        records = Records(folders, output_dir / METADATA / "earlier", checksums, table)
         roots = [output_dir, *map(Path, initdata.values())]
         ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
@@ -122,12 +136,15 @@ def run(
         metadir = output_dir / METADATA
         steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
         log = output_dir / METADATA / "engine.log"
-        pool = Pool(jobs, variables, [lock], records, ingredients, forced)
+        provenance = Provenance(output_dir, origin or {}, settings)
+        pool = Pool(jobs, variables, [lock], records, ingredients, provenance, forced)
         with engine_log(log), Interruption() as interruption, pool:
             trackers = [Journal(output_dir), Progress(stream), interruption]
             _execute(steering, pool, trackers, _POLL_SECONDS)
         checksums.save()
         outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
+        with contextlib.suppress(OSError):  # of a full disk: no result is in it
+            crate.write(output_dir, workflow, frozen, outcome.steps, table)
         if outcome.is_complete and not until:
             _tidy(folders, outcome, records)
     return outcome
@@ -211,6 +228,8 @@ def _steering(
         dataopts={"ensure": ensure},  # makes the folders of steps when they are added
         metadir=str(metadir),
         accept_metadir=True,
+        controller=f"py:{Controller.__module__}:{Controller.__name__}",
+        ctrlopts={"pass_model": True},
     )
 
 

@@ -19,6 +19,7 @@ from packtivity.syncbackends import ExecutionConfig, run_packtivity
 from madminer_workflow.engine import process
 from madminer_workflow.engine.graph import label
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients
+from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records
 
 __all__ = ["Job", "JobBackend", "Pool"]
@@ -77,6 +78,7 @@ class Pool(JobBackend):
         inherited: Collection[int],
         records: Records,
         ingredients: Ingredients,
+        provenance: Provenance,
         forced: Collection[str] = (),
     ) -> None:
         """Makes an idle pool.
@@ -87,14 +89,18 @@ class Pool(JobBackend):
             inherited: Descriptors of files that stay open in every step.
             records: The steps that earlier runs have finished, which are not run again.
             ingredients: Tells what steps are made from.
+            provenance: Describes how finished steps were made.
             forced: The labels of steps that are run again nevertheless.
         """
         # Packtivity's own log is keyed by the name of a step, which members share.
-        self._execution = ExecutionConfig(
-            {"logging": False, "environment": dict(environment), "inherited": inherited}
-        )
+        self._execution = {
+            "logging": False,
+            "environment": dict(environment),
+            "inherited": inherited,
+        }
         self._records = records
         self._ingredients = ingredients
+        self._provenance = provenance
         self._forced = frozenset(forced)
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="step")
         self._jobs: list[Job] = []
@@ -152,8 +158,12 @@ class Pool(JobBackend):
         job.started = time.time()
         self._records.make_way(folder)
         state.ensure()
-        published = run_packtivity(spec, parameters, state, metadata, HANDLERS, self._execution)
+        ended: list[process.Finished] = []
+        execution = ExecutionConfig({**self._execution, "ended": ended.append})
+        published = run_packtivity(spec, parameters, state, metadata, HANDLERS, execution)
         # What has changed while the step ran, it may have seen before or after that.
         if self._ingredients.of_step(spec, parameters, state, metadata) == (command, made_from):
-            self._records.write(folder, made_from, published.json())
+            usage = ended[0].usage if ended else None
+            provenance = self._provenance.of(command, made_from, parameters.json(), usage)
+            self._records.write(folder, made_from, published.json(), provenance)
         return published

@@ -10,11 +10,11 @@ import signal
 import subprocess
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-__all__ = ["Finished", "kill_all", "run"]
+__all__ = ["Finished", "Usage", "kill_all", "run"]
 
 # The shell stands between us and the command, as leader of a group of its own: the kernel tells
 # it of our death, however we die, and it then kills the whole group. The test closes the gap
@@ -33,16 +33,36 @@ _running: set[subprocess.Popen[str]] = set()
 
 
 @dataclass(frozen=True)
+class Usage:
+    """When a command ran and what it used.
+
+    Attributes:
+        started: When it started, with the time zone.
+        ended: When it ended.
+        cpu_seconds: CPU time of all its processes.
+        peak_memory_mb: Largest resident memory of one of its processes, in units of 10^6 bytes;
+            at least that of the process that started it, which Linux counts as well.
+    """
+
+    started: datetime
+    ended: datetime
+    cpu_seconds: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
 class Finished:
     """How a command ended.
 
     Attributes:
         status: Exit status; 128 plus the number of the signal that ended it.
         last_lines: The end of its output.
+        usage: When it ran and what it used.
     """
 
     status: int
     last_lines: tuple[str, ...]
+    usage: Usage | None = field(default=None, compare=False)
 
 
 def run(
@@ -63,6 +83,7 @@ def run(
         inherited: Descriptors of files that stay open in the command.
     """
     last: collections.deque[str] = collections.deque(maxlen=_N_LAST_LINES)
+    started = datetime.now().astimezone()
     with open(log, "w", encoding="utf-8", buffering=1) as file:
         file.write(f"{_now()} $ {command}\n")
         with _started(command, folder, environment, inherited) as process:
@@ -70,9 +91,10 @@ def run(
             for line in process.stdout:
                 file.write(f"{_now()} {line.rstrip()}\n")
                 last.append(line.rstrip())
-            status = process.wait()
+            usage = _wait(process, started)
+        status = process.returncode
         file.write(f"{_now()} ended with status {status}\n")
-    return Finished(status if status >= 0 else 128 - status, tuple(filter(None, last)))
+    return Finished(status if status >= 0 else 128 - status, tuple(filter(None, last)), usage)
 
 
 def kill_all() -> None:
@@ -115,10 +137,24 @@ def _started(
             _running.discard(process)
 
 
+def _wait(process: subprocess.Popen[str], started: datetime) -> Usage:
+    """Waits for the end of a process, and returns what it and its children used."""
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with _lock:  # until here the number of the process is its own
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Usage(
+        started,
+        datetime.now().astimezone(),
+        used.ru_utime + used.ru_stime,
+        used.ru_maxrss * 1024 / 1e6,  # in units of 1024 bytes on Linux
+    )
+
+
 def _kill(process: subprocess.Popen[str]) -> None:
     """Kills the group of a process."""
-    if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
+    with _lock, contextlib.suppress(ProcessLookupError):
+        if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -11,15 +11,25 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from madminer_workflow import assets
 from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["RECORD", "Records", "cpu_seconds", "paths", "published_in", "remove"]
+__all__ = [
+    "RECORD",
+    "Records",
+    "cpu_seconds",
+    "paths",
+    "published_in",
+    "read_record",
+    "remove",
+    "written",
+]
 
 RECORD = "run.json"
 _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
@@ -28,19 +38,27 @@ _OWN = (RECORD, "_packtivity")  # of what is in a folder, not made by the step
 class Records:
     """The finished steps in the folder of a run."""
 
-    def __init__(self, folders: Iterable[Path], aside: Path, checksums: Checksums) -> None:
+    def __init__(
+        self,
+        folders: Iterable[Path],
+        aside: Path,
+        checksums: Checksums,
+        table: Sequence[assets.Step] = (),
+    ) -> None:
         """Finds what earlier runs have finished.
 
         Args:
             folders: The folders of stages and of their members.
             aside: Where finished folders wait that are in the way of others.
             checksums: What computes checksums.
+            table: What the steps may write; those that are not in it may write anything.
         """
+        self._table = {step.name: step for step in table}
         self._aside = aside
         self._checksums = checksums
         self._lock = threading.Lock()
         paths = [path for top in (*folders, aside) for path in _records(top)]
-        keys = [digest(_read(path).get("ingredients")) for path in paths]
+        keys = [digest(read_record(path).get("ingredients")) for path in paths]
         self._places = {
             key: path.parent for key, path in reversed(list(zip(keys, paths, strict=True)))
         }
@@ -62,14 +80,14 @@ class Records:
             if place != folder:
                 self._make_way(folder)
                 place.rename(folder)
-        record = _read(folder / RECORD)
+        record = read_record(folder / RECORD)
         if not record or self.is_damaged(folder, record):
             return None
         return published_in(folder, record)
 
     def finished(self) -> list[tuple[Path, dict[str, Any]]]:
         """Returns the folders of all finished steps, wherever they are, with their records."""
-        places = [(place, _read(place / RECORD)) for place in self._places.values()]
+        places = [(place, read_record(place / RECORD)) for place in self._places.values()]
         return [(place, record) for place, record in places if record]
 
     def forget(self, ingredients: Mapping[str, Any]) -> None:
@@ -91,24 +109,35 @@ class Records:
         with self._lock:
             self._make_way(folder)
 
-    def write(self, folder: Path, ingredients: Mapping[str, Any], published: Any) -> None:
+    def write(
+        self,
+        folder: Path,
+        ingredients: Mapping[str, Any],
+        published: Any,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
         """Records that a step is finished.
 
         Args:
             folder: The folder of the step.
             ingredients: What it was made from.
             published: What it published, in terms of JSON.
+            provenance: Further entries of the record, which do not count.
 
         Raises:
             FileNotFoundError: Something that it published does not exist.
+            FileExistsError: It has written something that it does not declare.
         """
         for path in paths(published):
             if path.is_relative_to(folder) and not path.exists():
                 raise FileNotFoundError(f"{path} was not written")
+        outputs = self._outputs(folder)
+        self._check(ingredients["stage"], [name for name, checksum in outputs.items() if checksum])
         plain = json.dumps(published, ensure_ascii=False)
         record = {
+            **(provenance or {}),
             "ingredients": ingredients,
-            "outputs": self._outputs(folder),
+            "outputs": outputs,
             "published": json.loads(plain.replace(str(folder), "{workdir}")),
         }
         write_json(folder / RECORD, record)
@@ -116,6 +145,13 @@ class Records:
     def tidy(self) -> None:
         """Removes what waits aside and was not needed."""
         shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _check(self, stage: str, files: Iterable[str]) -> None:
+        """Refuses files that a step does not declare."""
+        if step := self._table.get(stage):
+            others = [file for file in files if not assets.asset_of([step], stage, file)]
+            if others:
+                raise FileExistsError(f"{', '.join(others)}: written, but not declared as output")
 
     def _outputs(self, folder: Path) -> dict[str, str | None]:
         """Returns the checksums of all that a step has made."""
@@ -167,6 +203,20 @@ def published_in(folder: Path, record: Mapping[str, Any]) -> Any:
     return json.loads(json.dumps(record["published"]).replace("{workdir}", str(folder)))
 
 
+def written(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the paths of what a step has written, folders too, and the checksums of the contents.
+
+    Args:
+        record: The record of the step.
+    """
+    outputs: Mapping[str, str | None] = record.get("outputs", {})
+    for name, checksum in outputs.items():
+        start = f"{name}/"
+        below = [path for path in outputs if path.startswith(start)]
+        yield name, checksum or digest({path.removeprefix(start): outputs[path] for path in below})
+
+
+
 def cpu_seconds(record: Mapping[str, Any] | None) -> float | None:
     """Returns how much time of a processor a step has taken; None if nobody has noted it.
 
@@ -195,8 +245,12 @@ def _records(folder: Path) -> list[Path]:
     return [path for pattern in (RECORD, f"*/{RECORD}") for path in sorted(folder.glob(pattern))]
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """Returns a record; an empty one if it cannot be read or is not complete."""
+def read_record(path: Path) -> dict[str, Any]:
+    """Returns the record of a step; an empty one if it cannot be read or is not complete.
+
+    Args:
+        path: The file of the record.
+    """
     with contextlib.suppress(InputError):
         record = read_json(path)
         if isinstance(record, dict) and {"ingredients", "outputs", "published"} <= record.keys():

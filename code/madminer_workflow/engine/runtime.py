@@ -54,8 +54,9 @@ def local(
     """Runs the command of a step in its folder.
 
     Args:
-        config: Execution settings; `environment` among them are variables for every step, and
-            `inherited` the descriptors of files that stay open in it.
+        config: Execution settings; `environment` among them are variables for every step,
+            `inherited` the descriptors of files that stay open in it, and `ended` is called with
+            how the command ended.
         environment: The `environment` of the step's specification; its image is not used.
         state: The folders of the step.
         job: The command.
@@ -73,6 +74,8 @@ def local(
         log=log,
         inherited=config.config.get("inherited", ()),
     )
+    if ended := config.config.get("ended"):
+        ended(finished)
     if finished.status:
         raise StepError(finished, log)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -10,7 +12,10 @@ from typing import Any
 
 from madminer_workflow.storage.files import sha256
 
-__all__ = ["provenance", "version"]
+__all__ = ["IMAGE", "machine", "provenance", "software", "version"]
+
+IMAGE = "MADMINER_WORKFLOW_IMAGE"
+"""The variable with the digest of the container image, where there is one."""
 
 _PACKAGES = ("h5py", "madminer", "matplotlib", "mlflow", "numpy", "scipy", "torch", "yadage")
 
@@ -20,21 +25,35 @@ def version() -> str:
     return metadata.version("madminer-workflow-ml")
 
 
+def software() -> dict[str, Any]:
+    """Returns the versions of the code and its packages; `commit` and `dirty` only from git."""
+    return {
+        "version": version(),
+        **_checkout(),
+        "python": platform.python_version(),
+        "packages": {name: _installed(name) for name in _PACKAGES},
+    }
+
+
+def machine() -> dict[str, str | None]:
+    """Returns the digest of the container image, which the environment gives, host and user."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # as in a container that knows no names
+        user = None
+    return {"image": os.environ.get(IMAGE), "host": platform.node(), "user": user}
+
+
 def provenance(**inputs: str | Path) -> dict[str, Any]:
     """Returns the versions of the code and its packages and the checksums of the inputs.
 
     Args:
         inputs: Input files by what they are.
     """
-    return {
-        "version": version(),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "packages": {name: _installed(name) for name in _PACKAGES},
-        "inputs": {
-            name: {"name": Path(path).name, "sha256": sha256(path)} for name, path in inputs.items()
-        },
+    checksums = {
+        name: {"name": Path(path).name, "sha256": sha256(path)} for name, path in inputs.items()
     }
+    return {**software(), "inputs": checksums}
 
 
 def _installed(package: str) -> str | None:
@@ -45,12 +64,13 @@ def _installed(package: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    """Returns the commit of the code, with "-dirty" if files were changed; None outside git."""
+def _checkout() -> dict[str, str | bool | None]:
+    """Returns the commit of the code and whether files were changed since; None outside git."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     command += ["--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+        return {"commit": None, "dirty": None}
+    commit, _, dirty = done.stdout.strip().partition("-")
+    return {"commit": commit, "dirty": bool(dirty)}
