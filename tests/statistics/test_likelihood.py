@@ -59,14 +59,17 @@ def test_the_best_estimate_is_never_much_worse_than_the_better_one(size: float) 
     assert best < 1.25 * noise
 
 
-def test_replicas_take_the_same_share() -> None:
-    likelihood = drawn(1.0 * THETAS, np.random.default_rng(3))
-    share = likelihood.correction_share
-    assert 0.0 < share < 1.0
-    assert likelihood.replicas is not None
-    assert likelihood.replicas_corrected is not None
-    expected = (1.0 - share) * likelihood.plug_in + share * likelihood.replicas_corrected
-    np.testing.assert_allclose(likelihood.replicas, expected)
+@pytest.mark.parametrize("size", [0.0, 0.3, 1.0, 3.0])
+def test_the_spread_of_replicas_covers_the_truth(size: float) -> None:
+    rng, end = np.random.default_rng(3), -1
+    pulls = []
+    for _ in range(400):
+        likelihood = drawn(size * THETAS, rng)
+        assert likelihood.replicas is not None
+        error = likelihood.replicas.std(axis=0)[end]
+        pulls.append((likelihood.log_likelihood[end] - TRUTH[end]) / error)
+    assert np.std(pulls) < 1.25
+    assert np.mean(np.abs(pulls) < 1.0) > 0.6
 
 
 def test_without_a_correction_the_plug_in_estimate_is_the_best() -> None:

@@ -38,13 +38,16 @@ def test_all_methods_and_the_floor_are_compared(case: tuple[Path, Path, list[Agr
     assert names == ["agreement.json", "overview.pdf", "overview.png"]
 
 
-def test_what_is_there_is_not_repeated_unless_the_settings_differ(
+def test_what_is_there_is_not_repeated_unless_settings_or_code_differ(
     case: tuple[Path, Path, list[Agreement]], tmp_path: Path
 ) -> None:
     path, folder, rows = case
-    before = (folder / "dy1_4000_3" / "agreement.json").stat().st_mtime_ns
+    record = folder / "dy1_4000_3" / "agreement.json"
+    before = record.read_text(), record.stat().st_mtime_ns
     assert next(validate([Case("dy1", 4000, 3)], path, folder, jobs=1)) == rows
-    assert (folder / "dy1_4000_3" / "agreement.json").stat().st_mtime_ns == before
+    assert (record.read_text(), record.stat().st_mtime_ns) == before
+    record.write_text(json.dumps(json.loads(before[0]) | {"code_sha256s": [], "rows": []}))
+    assert len(next(validate([Case("dy1", 4000, 3)], path, folder, jobs=1))) == len(rows)
     other = tmp_path / "input.json"
     other.write_text(json.dumps(SMALL | {"histogram_bins": 3}))
     (changed,) = validate([Case("dy1", 4000, 3)], other, folder, jobs=1)

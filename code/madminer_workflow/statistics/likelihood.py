@@ -67,17 +67,17 @@ class KinematicLikelihood:
     @property
     def log_likelihood(self) -> Floats:
         """The best estimate, (theta,)."""
-        return self._best(self.plug_in, self.corrected)
+        if self.corrected is None:
+            return self.plug_in
+        return self.plug_in + self.correction_share * (self.corrected - self.plug_in)
 
     @property
     def replicas(self) -> Floats | None:
-        """The best estimate for resampled simulation; None without ratios, (replica, theta)."""
-        if self.replicas_plug_in is None:
-            return None
-        return self._best(self.replicas_plug_in, self.replicas_corrected)
+        """The best estimate with its errors, (replica, theta); None without ratios.
 
-    def _best(self, plug_in: Floats, corrected: Floats | None) -> Floats:
-        """Returns the plug-in values with their share of the correction."""
-        if corrected is None:
-            return plug_in
-        return plug_in + self.correction_share * (corrected - plug_in)
+        The spread is that of the corrected estimate, from which the best one differs by no more
+        than its noise: a bias that is smaller than that has not been seen, so it is not excluded.
+        """
+        if self.corrected is None or self.replicas_corrected is None:
+            return self.replicas_plug_in
+        return self.log_likelihood + (self.replicas_corrected - self.corrected)

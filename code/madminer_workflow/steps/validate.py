@@ -94,7 +94,7 @@ def validate(
 ) -> Iterator[list[Agreement]]:
     """Generates the events of each case, runs the flow, and compares with the exact limits.
 
-    A case that is already in the folder, from the same settings, is not repeated.
+    A case that is already in the folder, from the same settings and code, is not repeated.
 
     Args:
         cases: What to validate.
@@ -154,15 +154,21 @@ def table(rows: Sequence[Agreement]) -> str:
 
 def _agreements(case: Case, input_file: Path, output_dir: Path) -> list[Agreement]:
     """Returns what the folder of a case holds, or what is found and written now."""
-    folder, settings = output_dir / case.name, sha256(input_file)
+    folder = output_dir / case.name
+    made_from = {"input_file_sha256": sha256(input_file), "code_sha256s": _code()}
     if (folder / _RECORD).exists():
         record = read_json(folder / _RECORD)
-        if record["input_file_sha256"] == settings:
+        if record.items() >= made_from.items():
             return [Agreement.from_record(row) for row in record["rows"]]
     with staged(folder) as work:
         rows = _run(case, input_file, work)
-        write_json(work / _RECORD, {"input_file_sha256": settings, "rows": rows})
+        write_json(work / _RECORD, {**made_from, "rows": rows})
     return rows
+
+
+def _code() -> list[str]:
+    """Returns the checksums of all modules of the package."""
+    return [sha256(path) for path in sorted(Path(__file__).parents[1].rglob("*.py"))]
 
 
 def _run(case: Case, input_file: Path, folder: Path) -> list[Agreement]:

@@ -81,8 +81,7 @@ def test_curves_of_a_limit() -> None:
     assert curves.correction_error is not None
     np.testing.assert_allclose(curves.correction, 0.5 * Q, atol=1e-9)
     np.testing.assert_allclose(curves.correction_error, 0.1 * Q, rtol=0.25, atol=1e-9)
-    error = limit.correction_share * curves.correction_error
-    np.testing.assert_allclose(curves.error, error, rtol=0.02, atol=1e-9)
+    np.testing.assert_allclose(curves.error, curves.correction_error, rtol=0.02, atol=1e-9)
     assert curves.threshold == pytest.approx(LEVEL, abs=1e-3)
 
 
