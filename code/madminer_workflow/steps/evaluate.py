@@ -27,7 +27,7 @@ from madminer_workflow.statistics import (
     grid,
     histograms,
 )
-from madminer_workflow.steps.data import DataSet, data_sets
+from madminer_workflow.steps.data import DataSet, conditions
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import fold_of_events, fold_of_member
 from madminer_workflow.storage import staged
@@ -125,13 +125,14 @@ def evaluate(
             f"{header.path}: other parameters or observables than the model of {model.method}, "
             f"which was trained with {', '.join(model.parameters + model.observables)}"
         )
-    parts = held_out(configuration, model, events)
+    parts, data = held_out(configuration, model, events), conditions(configuration, events)
     evaluation = _from_score if model.kind == "score" else _from_ratio
     return Evaluation(
         method=model.method,
         limits=configuration.limits,
         n_events=sum(len(part.events) for part in parts),
-        **evaluation(configuration, model, parts, data_sets(configuration, events), sums),
+        keys={one.name: one.key for one in data},
+        **evaluation(configuration, model, parts, data, sums),
     )
 
 

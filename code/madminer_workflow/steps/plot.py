@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from madminer_workflow.figures import Comparison, LossCurve
-    from madminer_workflow.statistics.limits import Which
 
 __all__ = ["figures", "plot", "products_folder"]
 
@@ -106,8 +105,9 @@ def figures(
         suffix = "" if name == EXPECTED else f"_{name}"
         for figure_name, figure in _limit_figures(combination, data, units):
             yield figure_name + suffix, figure
-    if OBSERVED in combination.data:
-        yield from _observed_figures(combination, units)
+        ending = "" if name == OBSERVED else suffix
+        for figure_name, figure in _observed_figures(combination, data, units):
+            yield figure_name + ending, figure
     for name, one in diagnoses.items():
         figure = draw.diagnostics(one.diagnostics, one.verdict, one.curves)
         yield f"diagnostics_{name}", figure
@@ -129,7 +129,7 @@ def _limit_figures(
     wanted, exact = combination.configuration.plotting, data.exact
     shown = [limit for limit in data.limits.values() if wanted.rates or limit.name != "rate"]
     background = wanted.all_methods_pvalue
-    for which in _shown(combination):
+    for which in data.shown:
         if wanted.all_methods:
             yield f"limits_{which}", draw.limits(shown, which, exact, units, background)
             yield f"p_values_{which}", draw.p_values(shown, which, exact, units)
@@ -140,25 +140,25 @@ def _limit_figures(
 
 
 def _observed_figures(
-    combination: Combination, units: dict[str, str] | None
+    combination: Combination, observed: DataLimits, units: dict[str, str] | None
 ) -> Iterator[tuple[str, Figure]]:
-    """Yields the figures of expected and observed limits together."""
+    """Yields the figures of observed limits and those expected at the same luminosity, if any."""
     from madminer_workflow import figures as draw
 
-    rates = combination.configuration.plotting.rates
-    expected, observed = combination.data[EXPECTED], combination.data[OBSERVED]
+    rates, luminosity_ipb = combination.configuration.plotting.rates, observed.scan.luminosity_ipb
+    comparable = [
+        data
+        for data in combination.data.values()
+        if not data.is_observed and data.scan.luminosity_ipb == luminosity_ipb
+    ]
+    if not (observed.is_observed and comparable):
+        return
+    expected = comparable[0]
     shown = [limit for limit in expected.limits.values() if rates or limit.name != "rate"]
     exact = (expected.exact, observed.exact)
-    for which in _shown(combination):
+    for which in observed.shown:
         figure = draw.observed(shown, [*observed.limits.values()], which, *exact, units)
         yield f"observed_{which}", figure
-
-
-def _shown(combination: Combination) -> list[Which]:
-    """Returns which limits are drawn, with the rate or without."""
-    return [
-        "full" if rate else "kinematics" for rate in combination.configuration.limits.include_xsec
-    ]
 
 
 def _units(events: Events) -> dict[str, str] | None:

@@ -23,8 +23,11 @@ def table(results: Mapping[str, Any]) -> str:
         results: The content of results.json.
     """
     lines: list[str] = []
-    for data in (results, *results["data"].values()):
-        lines += ["", *_heading(data, results["luminosity_ipb"]), *_tables(data, results)]
+    common = {key: results[key] for key in ("parameters", "luminosity_ipb", "shown")}
+    for name, further in {"": results, **results["data"]}.items():
+        data = {**common, **further}
+        title = f"{name}: " if data.get("is_experiment") else ""
+        lines += ["", *_heading(title, data), *_tables(data)]
     if any(_STAR in line for line in lines):
         lines += ["", "* at the border of the scan: there may be more outside"]
     return "\n".join([*lines[1:], *_verdicts(results["limits"])])
@@ -40,23 +43,23 @@ def _verdicts(limits: Mapping[str, Any]) -> list[str]:
     return ["", "can they be trusted:", *_aligned(rows)] if rows else []
 
 
-def _heading(data: Mapping[str, Any], luminosity_ipb: float) -> list[str]:
+def _heading(title: str, data: Mapping[str, Any]) -> list[str]:
     """Returns what the limits are for."""
     if "n_observed" in data:
         what, n_events = "Observed limits", f"{data['n_observed']:.0f}"
     else:
         theta = ", ".join(f"{name} = {value:g}" for name, value in data["theta_true"].items())
         what, n_events = f"Expected limits for {theta}", f"{data['n_expected']:.5g}"
-    line = f"{what}, {luminosity_ipb:g} /pb, {n_events} events"
+    line = f"{title}{what}, {data['luminosity_ipb']:g} /pb, {n_events} events"
     return textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
 
 
-def _tables(data: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
+def _tables(data: Mapping[str, Any]) -> list[str]:
     """Returns the limits for one set of data, with the rate and without."""
-    lines, parameters = [], results["parameters"]
+    lines, parameters = [], data["parameters"]
     size = {1: "interval", 2: "area"}.get(len(parameters), "volume")
     kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
-    for kind in (kind for kind in kinds if kind in results["shown"]):
+    for kind in (kind for kind in kinds if kind in data["shown"]):
         rows = [
             [[name], *_row(limit[kind], parameters)]
             for name, limit in data["limits"].items()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from madminer_workflow.configuration import merge
 from madminer_workflow.configuration.merging import located
-from madminer_workflow.configuration.schema import schema, shown, validate
+from madminer_workflow.configuration.schema import rule_of, schema, shown, validate
 from madminer_workflow.errors import InputError
-from madminer_workflow.studies.description import describe, rule_of
+from madminer_workflow.studies.description import describe
 from madminer_workflow.studies.values import labelled, plain
 
 if TYPE_CHECKING:
