@@ -12,9 +12,8 @@ import click
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
-    from madminer_workflow.configuration import Configuration
+    from madminer_workflow.configuration import Variant
     from madminer_workflow.engine.launch import Outcome
-    from madminer_workflow.events import Header
 
 __all__ = ["STAGES", "run"]
 
@@ -65,7 +64,7 @@ def run(
     until: tuple[list[str], ...],
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
-    from madminer_workflow.configuration import load, merge
+    from madminer_workflow.configuration import load_variants, merge
     from madminer_workflow.configuration.frozen import MERGED_FILE, freeze
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
@@ -75,12 +74,12 @@ def run(
 
     check_path("output_dir", str(output_dir.absolute()))
     header, merged = read_header(data_file), merge(input_file, profile)
-    configuration = load(merged, header)
-    forced = chosen("--force", list(chain(*force)), _labels(configuration, header))
+    variants = load_variants(merged, header)
+    forced = chosen("--force", list(chain(*force)), _labels(variants))
     stages = chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES})
 
     def claimed(folder: Path) -> Mapping[str, str]:
-        freeze(merged, configuration, header, folder / _FROZEN)
+        freeze(merged, variants, folder / _FROZEN)
         return store.environment(folder)
 
     jobs = jobs or launch.n_cores()
@@ -106,14 +105,13 @@ def run(
         _show_products(output_dir)
 
 
-def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
+def _labels(variants: Sequence[Variant]) -> Mapping[str, Sequence[str]]:
     """Returns the labels of the steps that each word of `--force` stands for."""
-    from madminer_workflow.configuration.document import complete
     from madminer_workflow.configuration.restrict import plan
     from madminer_workflow.engine.graph import label
 
     found: dict[str, list[str]] = {stage: [] for stage in ("all", *STAGES)}
-    members: list[dict[str, Any]] = plan(complete(configuration, header), Path())["members"]
+    members: list[dict[str, Any]] = plan(variants, Path())["members"]
     for stage in STAGES:
         for member in [member for member in members if stage in member] or [{}]:
             words = ["all", stage, f"{stage}:{member['method']}"] if member else ["all", stage]
@@ -148,6 +146,7 @@ def _show_products(output_dir: Path) -> None:
 
     products = output_dir / "plotting"
     click.echo(table(read_json(products / "results.json")) + "\n")
-    for name in ("results.json", "limits", "figures"):
-        click.echo(f"{name:14}{products / name}")
+    for name in ("results.json", "sweep.csv", "limits", "figures"):
+        if (products / name).exists():
+            click.echo(f"{name:14}{products / name}")
     click.echo(f"{'tracking':14}make ui OUTPUT_DIR='{output_dir}'")

@@ -41,6 +41,7 @@ from madminer_workflow.configuration.schema import (
     subschema,
     validate,
 )
+from madminer_workflow.configuration.sweep import SPREADING
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
 from madminer_workflow.events.header import Header
@@ -77,6 +78,7 @@ def load(
     document = inputs.document | extra
     with inputs.named():
         validate(document)
+        _check_single(document)
         configuration = resolve(document, header)
     if "step" not in document:
         for concern in concerns(inputs.own | extra, configuration, header):
@@ -97,6 +99,7 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
     """
     document = read(input_file)
     with named(input_file):
+        _check_single(document)
         known("methods", method, document["methods"])
         block = document.get(method, {})
         training = block.get("training", {}) | dict(overrides or {})
@@ -108,6 +111,16 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
             estimator=document.get("estimator", defaults()["estimator"]),
             training=_training(method, document),
         )
+
+
+def _check_single(document: Document) -> None:
+    """Raises InputError if a document stands for several."""
+    for key in SPREADING:
+        if document.get(key):
+            raise InputError(
+                f"{key}: {shown(document[key])}, expected none where one combination is wanted; "
+                "`configure` writes the settings of single steps"
+            )
 
 
 def resolve(document: Document, header: Header) -> Configuration:

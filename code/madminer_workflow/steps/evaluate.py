@@ -78,7 +78,11 @@ class Part(Generic[M]):
 
 
 def evaluate_file(
-    configuration: Configuration, model_file: Path, events: Events, output_dir: Path
+    configuration: Configuration,
+    model_file: Path,
+    events: Events,
+    output_dir: Path,
+    name: str = "",
 ) -> tuple[Evaluation, Path]:
     """Evaluates a model and writes the result to <output_dir>/results/<name of the model>.
 
@@ -89,6 +93,7 @@ def evaluate_file(
         model_file: The folder of the model.
         events: All events of the file.
         output_dir: The folder of the run.
+        name: Name of the evaluation, a folder in that of the result, if there are several.
 
     Returns:
         The evaluation and its folder.
@@ -98,7 +103,7 @@ def evaluate_file(
     """
     model = load(model_file)
     evaluation = evaluate(configuration, model, events)
-    target = output_dir / "results" / f"{model.method}_{model.description.member}"
+    target = output_dir / "results" / f"{model.method}_{model.description.member}" / name
     with staged(target) as folder:
         evaluation.save(folder)
         shutil.copytree(model_file, folder / "model")

@@ -8,12 +8,18 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from madminer_workflow.steps.data import EXPECTED
+
 __all__ = ["table"]
 
 _WIDTH = 80
 _CELL_WIDTH = 32  # of the longest cell, that of the best fit
 _REASON_WIDTH = 55  # of that of a verdict
+_NAME_WIDTH = 22  # of the name of a combination
 _STAR = " *"
+_BORDER = "* at the border of the scan: there may be more outside"
+_SIZES = {1: "interval", 2: "area"}
+_VERDICTS = ("", "trust", "caution", "distrust")  # from good to bad
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -22,6 +28,8 @@ def table(results: Mapping[str, Any]) -> str:
     Args:
         results: The content of results.json.
     """
+    if "combinations" in results:
+        return _comparison(results)
     lines: list[str] = []
     common = {key: results[key] for key in ("parameters", "luminosity_ipb", "shown")}
     for name, further in {"": results, **results["data"]}.items():
@@ -29,8 +37,38 @@ def table(results: Mapping[str, Any]) -> str:
         title = f"{name}: " if data.get("is_experiment") else ""
         lines += ["", *_heading(title, data), *_tables(data)]
     if any(_STAR in line for line in lines):
-        lines += ["", "* at the border of the scan: there may be more outside"]
+        lines += ["", _BORDER]
     return "\n".join([*lines[1:], *_verdicts(results["limits"])])
+
+
+def _comparison(results: Mapping[str, Any]) -> str:
+    """Returns the comparison of combinations; the first set of data stands for all."""
+    combinations = results["combinations"]
+    first = combinations[0]["data"][EXPECTED]
+    size = _SIZES.get(len(results["parameters"]), "volume")
+    titles = [["combination"], ["method"], [f"95 % {size}"], ["kinematics"], ["trust"]]
+    rows = [titles]
+    for one in combinations:
+        name = textwrap.wrap(one["name"].replace("__", " "), _NAME_WIDTH) or ["all"]
+        methods = one["data"][EXPECTED]["limits"].items()
+        for number, (method, limit) in enumerate(methods):
+            cells = [_mean_size(limit, which) for which in ("full", "kinematics")]
+            verdict = max(limit.get("verdicts", [""]), key=_VERDICTS.index)
+            rows.append([name if number == 0 else [""], [method], *cells, [verdict]])
+    lines = [*_heading("", {"parameters": results["parameters"], **first}), "", *_aligned(rows)]
+    notes = ["", "mean and standard deviation over initialisations"]
+    notes = notes if any(one["initialisations"] for one in combinations) else []
+    if any(_STAR in line for line in lines):
+        notes += ["", _BORDER]
+    return "\n".join([*lines, *notes])
+
+
+def _mean_size(limit: Mapping[str, Any], which: str) -> list[str]:
+    """Returns the size of a region with its spread, or its Monte Carlo error without one."""
+    column = f"size_95_{which}"
+    std, error = limit[column]["std"], limit[f"{column}_mc_error"]["mean"]
+    star = _STAR if limit[f"touches_border_95_{which}"] else ""
+    return [_with_error(limit[column]["mean"], error if std is None else std) + star]
 
 
 def _verdicts(limits: Mapping[str, Any]) -> list[str]:
@@ -57,7 +95,7 @@ def _heading(title: str, data: Mapping[str, Any]) -> list[str]:
 def _tables(data: Mapping[str, Any]) -> list[str]:
     """Returns the limits for one set of data, with the rate and without."""
     lines, parameters = [], data["parameters"]
-    size = {1: "interval", 2: "area"}.get(len(parameters), "volume")
+    size = _SIZES.get(len(parameters), "volume")
     kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
     for kind in (kind for kind in kinds if kind in data["shown"]):
         rows = [

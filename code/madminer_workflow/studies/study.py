@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from madminer_workflow.configuration.labels import combination_name
 from madminer_workflow.configuration.loading import dumped
 from madminer_workflow.configuration.resolve import resolve
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import read_header
 from madminer_workflow.storage import write_json, write_text
-from madminer_workflow.studies.names import combination_name
 from madminer_workflow.studies.parameters import Parameters
-from madminer_workflow.studies.values import unlabelled
+from madminer_workflow.studies.values import label, unlabelled
 
 __all__ = ["Study", "combine"]
 
@@ -145,7 +145,7 @@ class Study(Mapping[str, Parameters]):
             parameters = self.base.replace({key: unlabelled(value) for key, value in point})
             for key, function in self._derived:
                 parameters = parameters.replace({key: function(parameters)})
-            name = combination_name(point)
+            name = combination_name([(key, label(value)) for key, value in point])
             if name in found:
                 raise InputError(f"{name}: this combination is given twice, expected once")
             found[name] = parameters
