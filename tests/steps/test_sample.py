@@ -46,6 +46,7 @@ def configuration() -> Configuration:
         methods=(_method("alices", RANDOM), _method("sally", SM)),
         limits=Limits(((-1, 1), (-1, 1)), (3, 3), ((0, 0),), 1.0, (True,)),
         observed=None,
+        experiments=(),
         histogram=Histogram(("energy",), 5),
         fisher=Fisher(False, "energy", 5, None, (0, 0)),
         plotting=Plotting(True, None, False, False, (), False),

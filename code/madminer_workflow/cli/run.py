@@ -145,8 +145,9 @@ def _show_products(output_dir: Path) -> None:
     from madminer_workflow.storage import read_json
 
     products = output_dir / "plotting"
-    click.echo(table(read_json(products / "results.json")) + "\n")
-    for name in ("results.json", "sweep.csv", "limits", "figures"):
-        if (products / name).exists():
-            click.echo(f"{name:14}{products / name}")
+    results = read_json(products / "results.json")
+    click.echo(table(results) + "\n")
+    details = "sweep.csv" if "combinations" in results else "limits"
+    for name in ("results.json", details, "figures"):
+        click.echo(f"{name:14}{products / name}")
     click.echo(f"{'tracking':14}make ui OUTPUT_DIR='{output_dir}'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -22,6 +23,7 @@ _TITLES: dict[Which, str] = {"full": "kinematics and rate", "kinematics": "kinem
 _SIZES = {1: "length", 2: "area"}
 _WIDTH = 0.7  # between the first and the last method of a combination, in distances of rows
 _BAND = 0.6  # height of a band, in distances of methods
+_LINE = (0, (4, 2))
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def comparison(
     """Draws the sizes of regions, a row a combination and a panel with the rate and without.
 
     Markers are the means of several initialisations, bands their standard deviation to each side,
-    dots the single ones; bars are Monte Carlo errors.
+    dots the single ones; bars are Monte Carlo errors. What is the same in all combinations, as
+    most baselines are, is a line.
 
     Args:
         sizes: The sizes, combinations in the order of the rows.
@@ -78,9 +81,12 @@ def comparison(
 
 def _draw_rows(axes: Axes, sizes: Sequence[ComparedSize], rows: Sequence[str]) -> None:
     """Draws the sizes of one panel, methods of a combination below one another."""
-    methods = list(dict.fromkeys(one.method for one in sizes))
+    same = _same(sizes)
+    for method, size in same.items():
+        axes.axvline(size, color=style.colour(method), linestyle=_LINE, linewidth=1.2)
+    methods = list(dict.fromkeys(one.method for one in sizes if one.method not in same)) or [""]
     step = _WIDTH / len(methods)
-    for one in sizes:
+    for one in (one for one in sizes if one.method not in same):
         offset = step * (methods.index(one.method) - 0.5 * (len(methods) - 1))
         _draw(axes, one, rows.index(one.combination) + offset, step)
     for number in range(len(rows) - 1):
@@ -89,6 +95,15 @@ def _draw_rows(axes: Axes, sizes: Sequence[ComparedSize], rows: Sequence[str]) -
     axes.tick_params(axis="y", which="both", left=False, right=False)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_ylim(len(rows) - 0.5, -0.5)
+
+
+def _same(sizes: Sequence[ComparedSize]) -> dict[str, float]:
+    """Returns the methods that have the same size in all of several combinations, and the size."""
+    found: dict[str, set[float]] = {}
+    for one in sizes:
+        found.setdefault(one.method, set()).update(one.sizes)
+    several = len({one.combination for one in sizes}) > 1
+    return {method: min(all_) for method, all_ in found.items() if several and len(all_) == 1}
 
 
 def _draw(axes: Axes, one: ComparedSize, y: float, step: float) -> None:
@@ -112,19 +127,14 @@ def _draw(axes: Axes, one: ComparedSize, y: float, step: float) -> None:
 
 def _legend(sizes: Sequence[ComparedSize]) -> list[Artist]:
     """Returns the entries of the legend: methods, and what several initialisations look like."""
-    methods = dict.fromkeys(one.method for one in sizes)
-    entries: list[Artist] = [
-        Line2D(
-            [],
-            [],
-            color=style.colour(method),
-            marker=style.marker(method),
-            linestyle="",
-            markersize=5,
-            label=style.method_label(method),
-        )
-        for method in methods
-    ]
+    same = _same([one for one in sizes if one.which == sizes[0].which])
+    entries: list[Artist] = []
+    for method in dict.fromkeys(one.method for one in sizes):
+        look: dict[str, Any] = {"marker": style.marker(method), "linestyle": "", "markersize": 5}
+        if method in same:
+            look = {"linestyle": _LINE, "linewidth": 1.2}
+        label = style.method_label(method)
+        entries.append(Line2D([], [], color=style.colour(method), label=label, **look))
     if any(len(one.sizes) > 1 for one in sizes):
         entries.append(Patch(color="0.5", alpha=0.3, label="spread of initialisations"))
     return entries

@@ -57,7 +57,8 @@ def data_sets(configuration: Configuration, events: Events) -> tuple[DataSet, ..
         events: All events of the file, which tell the cross sections.
     """
     limits, observed = configuration.limits, configuration.observed
-    common = _experiments(configuration, limits.thetas_true, [observed] if observed else [])
+    own = [] if observed is None else [observed]
+    common = _experiments(configuration, limits.thetas_true, own)
     return tuple(_data_set(one, events) for one in (*common, *configuration.experiments))
 
 

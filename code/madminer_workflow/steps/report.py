@@ -46,16 +46,26 @@ def _comparison(results: Mapping[str, Any]) -> str:
     combinations = results["combinations"]
     first = combinations[0]["data"][EXPECTED]
     size = _SIZES.get(len(results["parameters"]), "volume")
-    titles = [["combination"], ["method"], [f"95 % {size}"], ["kinematics"], ["trust"]]
-    rows = [titles]
-    for one in combinations:
-        name = textwrap.wrap(one["name"].replace("__", " "), _NAME_WIDTH) or ["all"]
-        methods = one["data"][EXPECTED]["limits"].items()
-        for number, (method, limit) in enumerate(methods):
-            cells = [_mean_size(limit, which) for which in ("full", "kinematics")]
-            verdict = max(limit.get("verdicts", [""]), key=_VERDICTS.index)
-            rows.append([name if number == 0 else [""], [method], *cells, [verdict]])
-    lines = [*_heading("", {"parameters": results["parameters"], **first}), "", *_aligned(rows)]
+    rows = [[["combination"], ["method"], [f"95 % {size}"], ["kinematics"], ["trust"]]]
+    tables = {
+        one["name"]: {
+            method: _compared(method, limit)
+            for method, limit in one["data"][EXPECTED]["limits"].items()
+        }
+        for one in combinations
+    }
+    # What needs no training is the same everywhere, unless its settings vary.
+    same = [
+        cells
+        for method, cells in tables[combinations[0]["name"]].items()
+        if len(tables) > 1 and all(table.get(method) == cells for table in tables.values())
+    ]
+    for name, table in [*tables.items(), ("all", {cells[0]: cells for cells in same})]:
+        own = [cells for cells in table.values() if cells not in same or name == "all"]
+        if own:
+            title = textwrap.wrap(name.replace("__", " "), _NAME_WIDTH) or ["all"]
+            rows.append([title, *map(list, zip(*own, strict=True))])
+    lines = [*_heading("", first), "", *_aligned(rows)]
     notes = ["", "mean and standard deviation over initialisations"]
     notes = notes if any(one["initialisations"] for one in combinations) else []
     if any(_STAR in line for line in lines):
@@ -63,12 +73,18 @@ def _comparison(results: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *notes])
 
 
-def _mean_size(limit: Mapping[str, Any], which: str) -> list[str]:
+def _compared(method: str, limit: Mapping[str, Any]) -> list[str]:
+    """Returns the cells of one method of a combination."""
+    verdict = max(limit.get("verdicts", [""]), key=_VERDICTS.index)
+    return [method, _mean_size(limit, "full"), _mean_size(limit, "kinematics"), verdict]
+
+
+def _mean_size(limit: Mapping[str, Any], which: str) -> str:
     """Returns the size of a region with its spread, or its Monte Carlo error without one."""
     column = f"size_95_{which}"
     std, error = limit[column]["std"], limit[f"{column}_mc_error"]["mean"]
     star = _STAR if limit[f"touches_border_95_{which}"] else ""
-    return [_with_error(limit[column]["mean"], error if std is None else std) + star]
+    return _with_error(limit[column]["mean"], error if std is None else std) + star
 
 
 def _verdicts(limits: Mapping[str, Any]) -> list[str]:
