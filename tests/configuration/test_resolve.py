@@ -541,11 +541,11 @@ def test_experiments_take_what_is_common(header, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ({"name": "expected"}, "experiments[1].name: \"expected\" is the name of something else"),
-        ({"name": "observed_2"}, "experiments[1].name: \"observed_2\" is the name of something"),
-        ({"name": "sally.npz"}, "experiments[1].name: \"sally.npz\" is the name of something"),
-        ({"name": "one"}, "experiments[1].name: \"one\" is given twice, expected another name"),
-        ({"name": "a/b"}, "experiments[1].name: \"a/b\", expected a name of letters, digits and"),
+        ({"name": "expected"}, 'experiments[1].name: "expected" is the name of something else'),
+        ({"name": "observed_2"}, 'experiments[1].name: "observed_2" is the name of something'),
+        ({"name": "sally.npz"}, 'experiments[1].name: "sally.npz" is the name of something'),
+        ({"name": "one"}, 'experiments[1].name: "one" is given twice, expected another name'),
+        ({"name": "a/b"}, 'experiments[1].name: "a/b", expected a name of letters, digits and'),
         ({"luminosity": 3}, "experiments[1].name: missing, expected a name"),
         ({"name": "a", "luminosity": 0}, "experiments[1].luminosity: 0, expected a number > 0"),
         ({"name": "a", "theta": 0}, "experiments[1].theta: unknown key, did you mean 'theta_true'"),

@@ -86,7 +86,9 @@ def _row(
         return {"value": dict(values), "from": "initialisations"}
     if any(value != first for value in values.values()):
         return {"value": dict(values), "from": "sweep"}
-    swept = any(touch(key, ".".join(path)) for key in point.values for path in (keys, _common(keys)))
+    swept = any(
+        touch(key, ".".join(path)) for key in point.values for path in (keys, _common(keys))
+    )
     givers = ["sweep"] if swept else _givers(inputs, keys)
     return {"value": first, "from": ", ".join(givers) or _DEFAULT}
 

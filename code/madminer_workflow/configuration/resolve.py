@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from madminer_workflow.configuration.concerns import concerns
-from madminer_workflow.configuration.loading import named, read
 from madminer_workflow.configuration.files import file_of
+from madminer_workflow.configuration.loading import named, read
 from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import (
     Configuration,

@@ -141,7 +141,9 @@ def plan(variants: Sequence[Variant], folder: Path) -> Document:
             "method": one.method,
             "member": one.number,
             "sample_set": one.sample_set,
-            **{step: str(folder / f"{one.name}.{step}.json") for step in ("training", "evaluation")},
+            **{
+                step: str(folder / f"{one.name}.{step}.json") for step in ("training", "evaluation")
+            },
         }
         for one in _union(variants).members
     ]
@@ -294,7 +296,9 @@ def _label(variant: Variant, step: Sequence[str], method: str, every: Collection
     """Returns a name for the values of a combination that a step of a method depends on."""
     used = (*step, *(f"{method}.{key}" for key in step))
     values = variant.point.values.items()
-    labels = [(key, label(value)) for key, value in values if any(touch(key, other) for other in used)]
+    labels = [
+        (key, label(value)) for key, value in values if any(touch(key, other) for other in used)
+    ]
     return combination_name(labels, every)
 
 

@@ -303,8 +303,9 @@ def mean_limit(limits: Sequence[Limit]) -> Limit:
     statistics: dict[str, Any] = {}
     for name in ("q_full", "q_kinematics"):
         values = np.stack([getattr(limit, name) for limit in limits])
-        statistics[name] = values.mean(axis=0)
-        if np.ptp(values[:, np.isfinite(values).all(axis=0)], axis=0).any():
+        statistics[name] = values[0]
+        if not (values == values[0]).all():
+            statistics[name] = values.mean(axis=0)
             statistics[f"{name}_std"] = _spread(values, ddof=1)
     return Limit(
         name=first.name,

@@ -127,9 +127,7 @@ def combine_members(
     usable = {name: e for name, e in evaluations.items() if _usable(e)}
     return Combination(
         configuration=configuration,
-        data={
-            one.name: _limits(configuration, events, one, usable, by_method) for one in data
-        },
+        data={one.name: _limits(configuration, events, one, usable, by_method) for one in data},
         evaluations=evaluations,
         members=by_method,
         fisher=_fisher(configuration, events, evaluations),

@@ -58,9 +58,7 @@ def results(
             name: limit | _method(combination, name) | _diagnosis(diagnoses.get(name))
             for name, limit in _limits(headline).items()
         },
-        "data": {
-            name: _further(combination.data[name], names) for name in others
-        },
+        "data": {name: _further(combination.data[name], names) for name in others},
         "fisher_information": {f.name: _fisher(f) for f in combination.fisher},
     }
 

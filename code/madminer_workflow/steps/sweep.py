@@ -279,13 +279,17 @@ def _method(results: Sequence[Record], data: str, method: str) -> dict[str, Any]
 def _mean(values: Sequence[float | None]) -> float | None:
     """Returns the mean of what is known."""
     known = _known(values)
+    if len(set(known)) == 1:  # without the rounding of a sum
+        return known[0]
     return float(np.mean(known)) if known else None
 
 
 def _std(values: Sequence[float | None]) -> float | None:
     """Returns the standard deviation of what is known, if that is enough."""
     known = _known(values)
-    return float(np.std(known, ddof=1)) if len(known) >= _LEAST else None
+    if len(known) < _LEAST:
+        return None
+    return float(np.std(known, ddof=1)) if len(set(known)) > 1 else 0.0
 
 
 def _known(values: Sequence[float | None]) -> list[float]:
