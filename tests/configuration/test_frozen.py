@@ -120,3 +120,22 @@ def test_origins_are_those_of_keys_of_the_schema(header, tmp_path):
     assert [row["from"] for row in found.values()].count("default") == len(found) - 1
     for key in found:
         assert subschema(*key.split("."))["description"]
+
+
+def test_combinations_keep_the_names_of_their_files(frozen, header):
+    for number in (1, 2):
+        Path(f"run{number}.csv").write_text(f"angle,energy\n0.5,{number}\n")
+    folder, _ = frozen(
+        "{methods: [alice], luminosity: 1, experiments: [{name: first, observed: run1.csv}],"
+        " sweep: {grid: {observed.data: [run1.csv, run2.csv], training.epochs: [3]}}}"
+    )
+    for number in (1, 2):
+        Path(f"run{number}.csv").unlink()
+    variants = load_variants(folder / "merged.yml", header)
+    assert [one.point.name for one in variants] == [f"data-run{n}.csv__epochs-3" for n in (1, 2)]
+    assert [one.configuration.observed.x[0, 0] for one in variants] == [1.0, 2.0]
+    assert variants[1].configuration.experiments[0].observed.x[0, 0] == 1.0
+    found = rows(folder)
+    assert found["observed.data"]["from"] == found["alice.training.epochs"]["from"] == "sweep"
+    assert found["observed.data"]["value"]["data-run2.csv__epochs-3"] == "run2.csv"
+    assert found["alice.training.batch_size"]["from"] == "default"

@@ -44,12 +44,28 @@ def freeze(inputs: Inputs, variants: Sequence[Variant], folder: Path) -> Path:
     for observed in (one for variant in variants for one in variant.configuration.all_observed):
         names[observed.path] = observed_file(observed)
         observed.save(folder / names[observed.path])
-    document = with_files(inputs.document, lambda name: names.get(Path(name), name))
+    document = with_files(
+        _with_names(inputs.document, variants), lambda name: names.get(Path(name), name)
+    )
     document |= {"step": "configuration"}
     rows = (f"{key}: {_flow(row)}\n" for key, row in origins(inputs, variants).items())
     write_text(folder / RESOLVED_FILE, "".join(rows))
     write_text(folder / MERGED_FILE, dumped(document))
     return folder / MERGED_FILE
+
+
+def _with_names(document: Row, variants: Sequence[Variant]) -> Row:
+    """Returns a document whose sweep names its combinations, if files vary: they get other names.
+
+    Args:
+        document: The content of the input files.
+        variants: All that it stands for.
+    """
+    if with_files(document, str.upper).get("sweep") == document.get("sweep"):
+        return document
+    named = {one.point.combination: one.point.values for one in variants}
+    rows = [{"name": name, **values} for name, values in named.items()]
+    return document | {"sweep": {"name": variants[0].point.sweep, "list": rows}}
 
 
 def origins(inputs: Inputs, variants: Sequence[Variant]) -> dict[str, Row]:

@@ -11,8 +11,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from madminer_workflow.configuration.files import file_of
 from madminer_workflow.configuration.labels import combination_name, label
 from madminer_workflow.configuration.schema import defaults, problems, rule_of, shown
 from madminer_workflow.errors import InputError
@@ -144,8 +146,14 @@ def _combinations(sweep: Document) -> Iterator[Point]:
     rows = list(_listed(sweep[kind]) if kind == "list" else _crossed(kind, sweep[kind]))
     keys = {key for _, values in rows for key in values}
     for name, values in rows:
-        labels = [(key, label(value)) for key, value in values.items()]
+        labels = [(key, _label(key, value)) for key, value in values.items()]
         yield Point(name or combination_name(labels, keys), values)
+
+
+def _label(key: str, value: Any) -> str:
+    """Returns a value as part of a name; files by their names, wherever they are."""
+    is_file = key in ("observed", "observed.data")
+    return label(Path(file_of(value)).name if is_file else value)
 
 
 def _crossed(kind: str, block: Document) -> Iterator[tuple[str, Values]]:
