@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import itertools
 import re
 import shlex
@@ -19,6 +20,8 @@ import yaml
 from madminer_workflow.assets import STEPS
 from madminer_workflow.cli import cli
 from madminer_workflow.configuration import load, load_learner
+from madminer_workflow.configuration.schema import validate
+from madminer_workflow.configuration.sweep import points
 from madminer_workflow.estimators import registry
 from madminer_workflow.events import Observed, read_events, read_header
 from madminer_workflow.processes import PRESETS
@@ -243,6 +246,20 @@ def test_the_example_of_an_input_file_is_accepted(
     assert [method.training.n_members for method in configuration.methods] == [3, 1, 3]
     assert configuration.limits.resolutions == (31, 41)
     assert caplog.text == ""
+
+
+def test_the_examples_of_sweeps_are_accepted(tmp_path: Path) -> None:
+    several = 0
+    for text in blocks("docs/sweeps.md", "yaml"):
+        document = {"methods": ["alices", "sally"], **yaml.safe_load(text)}
+        validate(document)
+        several += len(points(document)) > 1
+    assert several == 4
+    (code,) = blocks("docs/sweeps.md", "python")
+    values: dict[str, Any] = {}
+    with contextlib.chdir(tmp_path):
+        exec(code, values)
+        assert len(points(yaml.safe_load(Path("rates.yml").read_text()))) == 3 * 2 * 3
 
 
 @pytest.fixture(scope="module")

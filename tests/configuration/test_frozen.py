@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from madminer_workflow.configuration import load, merge
+from madminer_workflow.configuration import load, load_variants, merge
 from madminer_workflow.configuration.frozen import freeze, origins
 from madminer_workflow.configuration.schema import subschema
 
@@ -22,10 +22,10 @@ def frozen(tmp_path, monkeypatch, header):
         for name, text in zip(names, texts, strict=True):
             Path(name).write_text(text)
         inputs = merge(names, profile)
-        configuration = load(inputs, header)
-        path = freeze(inputs, configuration, header, tmp_path / "out" / "_input")
+        variants = load_variants(inputs, header)
+        path = freeze(inputs, variants, tmp_path / "out" / "_input")
         assert path == tmp_path / "out" / "_input" / "merged.yml"
-        return path.parent, configuration
+        return path.parent, variants[0].configuration
 
     return run
 
@@ -116,7 +116,26 @@ def test_every_value_has_its_origin(frozen):
 def test_origins_are_those_of_keys_of_the_schema(header, tmp_path):
     (tmp_path / "a.yml").write_text("methods: [carl, scandal]")
     inputs = merge([tmp_path / "a.yml"])
-    found = origins(inputs, load(inputs, header), header)
+    found = origins(inputs, load_variants(inputs, header))
     assert [row["from"] for row in found.values()].count("default") == len(found) - 1
     for key in found:
         assert subschema(*key.split("."))["description"]
+
+
+def test_combinations_keep_the_names_of_their_files(frozen, header):
+    for number in (1, 2):
+        Path(f"run{number}.csv").write_text(f"angle,energy\n0.5,{number}\n")
+    folder, _ = frozen(
+        "{methods: [alice], luminosity: 1, experiments: [{name: first, observed: run1.csv}],"
+        " sweep: {grid: {observed.data: [run1.csv, run2.csv], training.epochs: [3]}}}"
+    )
+    for number in (1, 2):
+        Path(f"run{number}.csv").unlink()
+    variants = load_variants(folder / "merged.yml", header)
+    assert [one.point.name for one in variants] == [f"data-run{n}.csv__epochs-3" for n in (1, 2)]
+    assert [one.configuration.observed.x[0, 0] for one in variants] == [1.0, 2.0]
+    assert variants[1].configuration.experiments[0].observed.x[0, 0] == 1.0
+    found = rows(folder)
+    assert found["observed.data"]["from"] == found["alice.training.epochs"]["from"] == "sweep"
+    assert found["observed.data"]["value"]["data-run2.csv__epochs-3"] == "run2.csv"
+    assert found["alice.training.batch_size"]["from"] == "default"

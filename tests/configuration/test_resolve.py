@@ -13,6 +13,7 @@ from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.configuration.model import Histogram, Learner, Prior, Splits, Thetas
 from madminer_workflow.configuration.resolve import resolve
 from madminer_workflow.configuration.schema import resolved, schema, validate
+from madminer_workflow.configuration.sweep import SPREADING
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import read_header
 
@@ -440,12 +441,14 @@ CHANGES = {
     "training.early_stopping": 7,
     "training.n_members": 7,
     "training.n_folds": 7,
+    "training.seed": 7,
     "luminosity": 7,
     "asymptotic_limits.region.<parameter>.min": -0.5,
     "asymptotic_limits.region.<parameter>.max": 0.5,
     "asymptotic_limits.resolutions": 7,
     "asymptotic_limits.theta_true": [0.1, 0.1],
     "observed.data": "observed.csv",
+    "experiments": [{"name": "another"}],
     "include_xsec": [True],
     "histogram_vars": ["angle"],
     "histogram_bins": 7,
@@ -511,7 +514,51 @@ def test_no_key_is_forgotten():
         return re.sub(rf"^({methods})\.theta_[01]", "theta", path)
 
     keys = {block(path) for path in leaves("", schema())}
-    assert {block(path) for path in CHANGES} == keys - {"step"}
+    several = {key for key in keys if key.split(".")[0] in SPREADING}
+    assert {block(path) for path in CHANGES} == keys - several - {"step"}
+
+
+def test_experiments_take_what_is_common(header, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.csv").write_text("energy,angle\n1,0\n")
+    table = [
+        {"name": "high", "luminosity": 7},
+        {"name": "bsm", "theta_true": [0.1, 0.2], "include_xsec": False},
+        {"name": "run", "observed": "run.csv"},
+        {"name": "same", "observed": {"data": "run.csv"}},
+    ]
+    found = configured({"luminosity": 3, "experiments": table}, header).experiments
+    assert [(one.name, one.theta_true, one.luminosity_ipb) for one in found] == [
+        ("high", (0.0, 0.0), 7.0),
+        ("bsm", (0.1, 0.2), 3.0),
+        ("run", None, 3.0),
+        ("same", None, 3.0),
+    ]
+    assert [one.include_xsec for one in found] == [(True, False), (False,), *[(True, False)] * 2]
+    assert [one.observed.x.tolist() for one in found[2:]] == [[[1.0, 0.0]]] * 2
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"name": "expected"}, 'experiments[1].name: "expected" is the name of something else'),
+        ({"name": "observed_2"}, 'experiments[1].name: "observed_2" is the name of something'),
+        ({"name": "sally.npz"}, 'experiments[1].name: "sally.npz" is the name of something'),
+        ({"name": "one"}, 'experiments[1].name: "one" is given twice, expected another name'),
+        ({"name": "a/b"}, 'experiments[1].name: "a/b", expected a name of letters, digits and'),
+        ({"luminosity": 3}, "experiments[1].name: missing, expected a name"),
+        ({"name": "a", "luminosity": 0}, "experiments[1].luminosity: 0, expected a number > 0"),
+        ({"name": "a", "theta": 0}, "experiments[1].theta: unknown key, did you mean 'theta_true'"),
+        ({"name": "a", "theta_true": [0]}, "experiments[1].theta_true: [0], expected 2 coordinate"),
+        ({"name": "a", "observed": "none.csv"}, "experiments[1].observed: none.csv: no such file"),
+        (
+            {"name": "a", "observed": "none.csv", "theta_true": [0, 0]},
+            "experiments[1]: theta_true and observed are given, expected one of them",
+        ),
+    ],
+)
+def test_bad_experiments(header, row, message):
+    assert message in refusal({"experiments": [{"name": "one"}, row]}, header)
 
 
 def test_coordinates_are_numbers(header):

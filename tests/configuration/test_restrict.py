@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
-from madminer_workflow.configuration import load, load_learner
+from madminer_workflow.configuration import (
+    Inputs,
+    load,
+    load_learner,
+    load_parts,
+    load_variants,
+)
 from madminer_workflow.configuration.document import complete, observed_file
+from madminer_workflow.configuration.merging import _tree
 from madminer_workflow.configuration.resolve import resolve
 from madminer_workflow.configuration.restrict import plan, settings
 from madminer_workflow.configuration.schema import validate
@@ -22,14 +30,20 @@ FOLDS = {"methods": ["quadratic"], "quadratic": {"training": {"n_folds": 3, "n_m
 EVALUATION = {f"{name}.evaluation.json" for name in ("alices_0", "alices_1", "sally_0")}
 ALICES = {"alices_0.training.json", "alices_1.training.json"}
 TRAINING = ALICES | {"sally_0.training.json"}
+STEPS = ("training", "evaluation")
 SAMPLING, PLOTTING = {"sampling.json"}, {"plotting.json"}
 RANDOM = {"sampling_method": "random_morphing_points"}
 
 
+def variants(document, header):
+    """Returns all that a document stands for."""
+    validate(document)
+    return load_variants(Inputs(("input.yml",), _tree(document, "input.yml")), header)
+
+
 def files(document, header):
     """Returns the settings files of a document as JSON would hold them."""
-    validate(document)
-    return json.loads(json.dumps(settings(complete(resolve(document, header), header))))
+    return json.loads(json.dumps(settings(variants(document, header))))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +170,9 @@ def test_steps_read_the_observed_events_beside_their_files(header, tmp_path, mon
 
 
 def test_files_give_no_warnings(header, tmp_path, caplog):
-    for name, content in files(BASE, header).items():
+    contents = files(BASE, header)
+    caplog.clear()
+    for name, content in contents.items():
         path = tmp_path / name
         path.write_text(json.dumps(content))
         load(path, header)
@@ -194,14 +210,14 @@ def test_complete_document_of_the_older_input(dummy_events, tmp_path):
 
 
 def test_plan_lists_members_in_the_order_of_the_methods(header):
-    document = complete(resolve(BASE, header), header)
-    published = plan(document, Path("/run/settings"))
+    published = plan(variants(BASE, header), Path("/run/settings"))
     assert published["sampling"] == "/run/settings/sampling.json"
     assert published["plotting"] == "/run/settings/plotting.json"
     assert published["members"][1] == {
         "name": "alices_1",
         "method": "alices",
         "member": 1,
+        "sample_set": "alices",
         "training": "/run/settings/alices_1.training.json",
         "evaluation": "/run/settings/alices_1.evaluation.json",
     }
@@ -210,8 +226,114 @@ def test_plan_lists_members_in_the_order_of_the_methods(header):
         "alices_1",
         "sally_0",
     ]
-    document = complete(resolve(FOLDS, header), header)
-    members = plan(document, Path("/run/settings"))["members"]
+    members = plan(variants(FOLDS, header), Path("/run/settings"))["members"]
     assert [(m["name"], m["member"]) for m in members] == [
         (f"quadratic_{number}", number) for number in range(6)
     ]
+
+
+GRID = {
+    "methods": ["alices", "sally"],
+    "sweep": {
+        "grid": {
+            "alices.training.epochs": [2, 3],
+            "samples.train": [50, 60],
+            "asymptotic_limits.resolutions": [4, 5],
+            "plotting.rates": [True, False],
+        }
+    },
+}
+
+
+def test_combinations_share_what_is_the_same(header):
+    contents = files(GRID, header)
+    sets = [row["name"] for row in contents["sampling.json"]["variants"]]
+    assert sets == [f"{m}__train-{n}" for n in (50, 60) for m in ("alices", "sally")]
+    members = plan(variants(GRID, header), Path())["members"]
+    assert [(one["name"], one["sample_set"]) for one in members] == [
+        *(
+            (f"alices_0__epochs-{epochs}__train-{n}", f"alices__train-{n}")
+            for epochs in (2, 3)
+            for n in (50, 60)
+        ),
+        *((f"sally_0__train-{n}", f"sally__train-{n}") for n in (50, 60)),
+    ]
+    evaluation = contents["sally_0__train-60.evaluation.json"]
+    names = [row["name"] for row in evaluation["variants"]]
+    assert names == ["train-60__resolutions-4", "train-60__resolutions-5"]
+    rows = contents["plotting.json"]["variants"]
+    assert len(rows) == 16
+    assert rows[-1]["name"] == "epochs-3__train-60__resolutions-5__rates-false"
+    assert rows[-1]["values"]["plotting.rates"] is False
+    assert [place["member"] for place in rows[-1]["results"]] == [3, 5]
+    assert {place["evaluation"] for place in rows[-1]["results"]} == {names[1]}
+
+
+def test_a_combination_is_restricted_as_if_it_were_alone(header, tmp_path):
+    contents = files(GRID, header)
+    alone = files(
+        {
+            "methods": ["alices", "sally"],
+            "alices": {"training": {"epochs": 3}},
+            "samples": {"train": 50},
+            "asymptotic_limits": {"resolutions": 5},
+            "plotting": {"rates": False},
+        },
+        header,
+    )
+    by_name = {row["name"]: row for row in contents["plotting.json"]["variants"]}
+    row = by_name["epochs-3__train-50__resolutions-5__rates-false"]
+    assert row["document"] == alone["plotting.json"]
+    assert contents["alices_0__epochs-3__train-50.training.json"] == alone["alices_0.training.json"]
+    evaluations = contents["alices_0__epochs-3__train-50.evaluation.json"]["variants"]
+    assert evaluations[1]["document"] == alone["alices_0.evaluation.json"]
+    (tmp_path / "plotting.json").write_text(json.dumps(contents["plotting.json"]))
+    parts = load_parts(tmp_path / "plotting.json", header)
+    (tmp_path / "plotting.json").write_text(json.dumps(alone["plotting.json"]))
+    assert parts[11].name == row["name"]
+    assert parts[11].configuration == load(tmp_path / "plotting.json", header)
+    assert parts[11].configuration != parts[10].configuration
+
+
+def test_initialisations_share_samples_and_one_is_that_of_the_seed(header):
+    document = {"methods": ["alices"], "seed": 4, "initialisations": [3, 4]}
+    contents, alone = files(document, header), files({"methods": ["alices"], "seed": 4}, header)
+    assert [row["name"] for row in contents["sampling.json"]["variants"]] == ["alices"]
+    assert contents["sampling.json"]["variants"][0]["document"] == alone["sampling.json"]
+    name = "alices_0__initialisation-4"
+    for step in STEPS:
+        assert contents[f"{name}.{step}.json"] == alone[f"alices_0.{step}.json"]
+    assert contents["alices_0__initialisation-3.training.json"]["alices"]["training"]["seed"] == 3
+
+
+def test_a_longer_sweep_leaves_all_that_is_there_alone(header):
+    before = files(GRID, header)
+    longer = copy.deepcopy(GRID)
+    longer["sweep"]["grid"]["alices.training.epochs"].append(4)
+    after = files(longer, header)
+    new = {f"alices_0__epochs-4__train-{n}.{s}.json" for n in (50, 60) for s in STEPS}
+    assert after.keys() - before.keys() == new
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == PLOTTING
+
+
+def test_experiments_are_evaluated_once_for_each_condition(header, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("run.csv").write_text("energy,angle\n1,0\n")
+    table = [
+        {"name": "high", "luminosity": 7},
+        {"name": "bsm", "theta_true": [0.1, 0.2]},
+        {"name": "high-bsm", "theta_true": [0.1, 0.2], "luminosity": 7},
+        {"name": "run", "observed": "run.csv"},
+    ]
+    before = files(BASE | {"experiments": table[:2]}, header)
+    found = before["sally_0.evaluation.json"]["experiments"]
+    assert found == [{"name": "condition_1", "theta_true": [0.1, 0.2]}]
+    again = [table[0] | {"include_xsec": True}, *table[1:3]]
+    after = files(BASE | {"experiments": again}, header)
+    assert {name for name in before if before[name] != after[name]} == PLOTTING
+    after = files(BASE | {"experiments": table}, header)
+    assert {name for name in before if before[name] != after[name]} == PLOTTING | EVALUATION
+    rows = after["sally_0.evaluation.json"]["experiments"]
+    assert [set(row) for row in rows] == [{"name", "theta_true"}, {"name", "observed"}]
+    assert (rows[1]["observed"][:9], len(after["plotting.json"]["experiments"])) == ("observed-", 4)

@@ -28,6 +28,7 @@ DEFAULTS = Training(
     early_stopping=0,
     n_members=1,
     n_folds=2,
+    seed=7,
 )
 
 
@@ -35,7 +36,7 @@ def learner(
     name: str = "alices", estimator: str = "parameterized", seed: int = 7, **changes: Any
 ) -> Learner:
     """Returns a learner with quick settings."""
-    training = Training(**{**vars(DEFAULTS), **changes})
+    training = Training(**{**vars(DEFAULTS), "seed": seed, **changes})
     return Learner(seed, name, estimator, training)  # type: ignore[arg-type]
 
 

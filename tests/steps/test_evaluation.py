@@ -43,6 +43,7 @@ def evaluation(**changes: Any) -> Evaluation:
         method="alices",
         limits=LIMITS,
         n_events=10,
+        keys={"expected": (0.0, 0.1), "expected_2": (0.5, 0.0), "observed": "observed-0.npz"},
         likelihoods={"expected": EXPECTED, "expected_2": UNKNOWN, "observed": OBSERVED},
         log_normalisation=0.01 * VALUES,
         sums=None,

@@ -8,17 +8,21 @@ import pytest
 
 from madminer_workflow.configuration.model import Limits
 from madminer_workflow.statistics import KinematicLikelihood
+from madminer_workflow.steps.data import DataSet
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.members import Member, off, spread_of
 
 LIMITS = Limits(((0.0, 1.0),), (2,), ((0.0,),), 1.0, (True,))
 
+DATA = DataSet("expected", (0.0,), np.zeros(1), 1.0, 9.0, (True,))
+
 
 def member(method: str, number: int, **changes: Any) -> Member:
     """A network with the log-likelihood (0, number) and the losses 1.0 and 0.5."""
     likelihood = KinematicLikelihood(9.0, np.array([0.0, number]))
+    pairs, likelihoods = (np.zeros(1), np.zeros(1)), {"expected": likelihood}
     evaluation = Evaluation(
-        method, LIMITS, 1, {"expected": likelihood}, None, None, np.zeros(1), np.zeros(1), None
+        method, LIMITS, 1, {"expected": (0.0,)}, likelihoods, None, None, *pairs, None
     )
     losses = changes.get("losses", (1.0, 0.5))
     return Member(
@@ -30,18 +34,18 @@ def member(method: str, number: int, **changes: Any) -> Member:
 
 
 def spread(members: list[Member]) -> float:
-    values = [one.log_likelihood[1] for one in spread_of(members, "expected")]
+    values = [one.log_likelihood[1] for one in spread_of(members, DATA)]
     return float(np.std(values, ddof=1))
 
 
 def test_members_of_an_ensemble_spread_as_they_are() -> None:
     members = [member("alices", number) for number in (1, 4, 7)]
-    assert [one.log_likelihood[1] for one in spread_of(members, "expected")] == [1, 4, 7]
+    assert [one.log_likelihood[1] for one in spread_of(members, DATA)] == [1, 4, 7]
 
 
 def test_sets_of_cross_fitted_members_count_as_one() -> None:
     members = [member("quadratic", number) for number in range(6)]
-    means = [one.log_likelihood[1] for one in spread_of(members, "expected")]
+    means = [one.log_likelihood[1] for one in spread_of(members, DATA)]
     assert means == [0.5, 2.5, 4.5]
 
 
@@ -53,7 +57,7 @@ def test_the_folds_of_one_set_give_the_error_of_their_mean(n_folds: int) -> None
 
 
 def test_one_member_has_no_spread() -> None:
-    assert len(spread_of([member("alices", 0)], "expected")) == 1
+    assert len(spread_of([member("alices", 0)], DATA)) == 1
 
 
 def test_a_member_that_gained_little_is_off() -> None:

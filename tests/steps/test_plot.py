@@ -301,11 +301,8 @@ def test_every_flag_has_its_figures(combination: Combination) -> None:
 
 
 def test_only_the_limits_that_are_asked_for_are_drawn(combination: Combination) -> None:
-    configuration = combination.configuration
-    limits = replace(configuration.limits, include_xsec=(False,))
-    drawn = names(
-        replace(combination, configuration=replace(configuration, limits=limits)), all_methods=True
-    )
+    data = {name: replace(one, shown=("kinematics",)) for name, one in combination.data.items()}
+    drawn = names(replace(combination, data=data), all_methods=True)
     assert drawn[:2] == ["limits_kinematics", "p_values_kinematics"]
     assert "limits_full" not in drawn
 
@@ -321,7 +318,8 @@ def test_observed_limits_are_drawn_with_the_expected_ones(
         name: replace(limit, theta_true=np.full(2, np.nan))
         for name, limit in expected.limits.items()
     }
-    observed = replace(expected, limits=limits, exact=limits["rate"])
+    scan = replace(expected.scan, theta_true=np.full(2, np.nan))
+    observed = replace(expected, scan=scan, limits=limits, exact=limits["rate"])
     both = replace(combination, data={"expected": expected, "observed": observed})
     seen: list[Any] = []
     monkeypatch.setattr(draw, "observed", lambda *arguments: seen.append(arguments))
@@ -367,6 +365,6 @@ def test_what_is_drawn_of_each_method(
 
 
 def test_units_are_those_of_the_event_file(run: Any) -> None:
-    assert module._units(run.events) is None
+    assert module.units_of(run.events) is None
     header = replace(run.events.header, process={"unit": "TeV^-2"})
-    assert module._units(replace(run.events, header=header)) == {"c_u": "TeV^-2", "c_d": "TeV^-2"}
+    assert module.units_of(replace(run.events, header=header)) == {"c_u": "TeV^-2", "c_d": "TeV^-2"}

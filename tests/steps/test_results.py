@@ -34,7 +34,7 @@ def test_what_the_limits_are_for(run: Any, record: dict[str, Any]) -> None:
     assert record["parameters"] == ("c_u", "c_d")
     assert record["theta_true"] == {"c_u": 0.0, "c_d": 0.0}
     assert (record["luminosity_ipb"], record["seed"]) == (1000, 5)
-    assert record["shown"] == ["full", "kinematics"]
+    assert record["shown"] == ("full", "kinematics")
     assert record["events"] == {"total": 1000, "train": 0.4, "validation": 0.1, "test": 0.5}
     sigma = run.events.weights[:, 0].sum()
     assert record["n_expected"] == pytest.approx(1000 * sigma)
@@ -133,11 +133,12 @@ def test_further_sets_of_data(run: Any, configure: Make, observe: Make, tmp_path
     assert record["theta_true"] == {"c_u": 0.0, "c_d": 0.0}
     assert list(record["data"]) == ["expected_2", "observed"]
     second, seen = record["data"].values()
-    assert second.keys() == {"theta_true", "n_expected", "limits"}
+    common = {"luminosity_ipb", "shown", "is_experiment", "limits"}
+    assert second.keys() == common | {"theta_true", "n_expected"}
     assert second["theta_true"] == {"c_u": 0.5, "c_d": -0.5}
     sigma = events.cross_sections([[0.5, -0.5]])[0]
     assert second["n_expected"] == pytest.approx(1000 * sigma)
-    assert seen.keys() == {"n_observed", "limits"}
+    assert seen.keys() == common | {"n_observed"}
     assert seen["n_observed"] == 7
     for name, found in record["data"].items():
         assert list(found["limits"]) == ["sally", "histogram", "rate"]

@@ -34,7 +34,7 @@ RANDOM = Thetas("random_morphing_points", number=7, priors=(Prior("flat", -1, 1)
 def _method(name: str, theta_0: Thetas, theta_1: Thetas = SM) -> Method:
     sampling = Sampling(theta_0, theta_1, 60, 30, 20, minimum_effective_samples=0)
     return Method(
-        name, "parameterized", sampling, Training((5,), "tanh", 1, 10, 0.1, 0.1, 1, 0, 1, 2)
+        name, "parameterized", sampling, Training((5,), "tanh", 1, 10, 0.1, 0.1, 1, 0, 1, 2, 1)
     )
 
 
@@ -46,6 +46,7 @@ def configuration() -> Configuration:
         methods=(_method("alices", RANDOM), _method("sally", SM)),
         limits=Limits(((-1, 1), (-1, 1)), (3, 3), ((0, 0),), 1.0, (True,)),
         observed=None,
+        experiments=(),
         histogram=Histogram(("energy",), 5),
         fisher=Fisher(False, "energy", 5, None, (0, 0)),
         plotting=Plotting(True, None, False, False, (), False),

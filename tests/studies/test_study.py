@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from madminer_workflow.configuration import load
+from madminer_workflow.configuration.sweep import points
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import read_header
 from madminer_workflow.studies import Parameters, choices, combine, linspace, seeds
@@ -173,4 +174,24 @@ def test_a_study_is_checked_against_events(event_file: Path) -> None:
     assert refusal(lambda: study.check(event_file)) == (
         "theta_true-1x99: asymptotic_limits.theta_true[1]: 99, expected a value of c_d in its "
         "range [-2, 2.5]"
+    )
+
+
+def test_a_study_as_one_run_with_a_sweep(tmp_path: Path) -> None:
+    study = BASE.vary("training.epochs", [10, 20]).vary("samples.test", choices(few=5, many=50))
+    study = study.derive("training.batch_size", lambda p: 10 * p["training.epochs"])
+    path = study.swept("sizes").write(tmp_path / "sizes.yml")
+    found = points(Parameters.read(path).document)
+    assert [one.name for one in found] == list(study)
+    for one in found:
+        assert Parameters(**one.document(BASE.document)) == study[one.name]
+    assert {one.sweep for one in found} == {"sizes"}
+    again = study.swept().vary("seed", [1, 2])
+    assert refusal(again.swept) == "sweep: given, expected none where combinations become one"
+
+
+def test_parameters_check_their_sweep() -> None:
+    sweep = {"grid": {"training.epoch": [1]}}
+    assert refusal(lambda: BASE.replace({"sweep": sweep})).startswith(
+        "sweep.grid.training.epoch: unknown key, did you mean 'epochs'?"
     )

@@ -1,7 +1,8 @@
 """Stands for `python -m madminer_workflow …`, also where it starts steps: each step copies text.
 
 The input file is JSON: the number of members of each method, and under the names of steps, or of
-steps and methods, anything that these shall depend on. Training of the method `fails` fails.
+steps and methods, anything that these shall depend on. Training of the method `fails` fails. The
+`prefix` is part of the names of members, on which nothing depends.
 """
 
 import itertools
@@ -38,7 +39,8 @@ def configure(data_file: str, input_file: str, output_dir: Path) -> None:
         "plotting": write("plotting", "plotting", "members"),
         "members": [
             {
-                "name": f"{method}_{number}",
+                "name": document.get("prefix", "") + f"{method}_{number}",
+                "sample_set": method,
                 "method": method,
                 "member": number,
                 **{

@@ -149,6 +149,11 @@ def test_a_setting_re_runs_what_uses_it(done: Run, key: str) -> None:
     assert done.again() == set()
 
 
+def test_what_people_call_a_member_re_runs_nothing(done: Run) -> None:
+    done.configure(prefix="learning_rate-0.1__")
+    assert done.again() == {"configuration"}
+
+
 def test_the_content_of_the_events_re_runs_all(done: Run) -> None:
     done.events.write_text("events, more of them\n")
     assert done.again() == ALL

@@ -61,6 +61,7 @@ def test_a_step_gets_exactly_the_parameters_it_uses(name: str, stage: dict[str, 
     used = placeholders(step["process"]["cmd"])
     published = step["publisher"].get("publish", {}).values()
     used |= set().union(*map(placeholders, published)) - {"workdir"}
+    used |= {"name"} & set(stage["scheduler"]["parameters"])  # what people call the step
     assert used == set(stage["scheduler"]["parameters"])
     assert stage["name"] == name
 

@@ -17,19 +17,18 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
     """Resolve the input file into one settings file per step."""
     import yaml
 
-    from madminer_workflow.configuration import load
-    from madminer_workflow.configuration.document import complete, observed_file
+    from madminer_workflow.configuration import load_variants
+    from madminer_workflow.configuration.document import observed_file
     from madminer_workflow.configuration.restrict import plan, settings
     from madminer_workflow.events import read_header
     from madminer_workflow.storage import staged, write_json, write_text
 
-    header = read_header(data_file)
-    configuration = load(input_file, header)
-    document = complete(configuration, header)
+    variants = load_variants(input_file, read_header(data_file))
     with staged(output_dir / "settings") as folder:
-        for name, content in settings(document).items():
+        for name, content in settings(variants).items():
             write_json(folder / name, content)
-        if configuration.observed is not None:
-            configuration.observed.save(folder / observed_file(configuration.observed))
-    published = plan(document, (output_dir / "settings").resolve())
+        for variant in variants:
+            for observed in variant.configuration.all_observed:
+                observed.save(folder / observed_file(observed))
+    published = plan(variants, (output_dir / "settings").resolve())
     write_text(output_dir / "publish.yml", yaml.safe_dump(published, sort_keys=False))

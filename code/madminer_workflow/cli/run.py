@@ -14,7 +14,7 @@ from madminer_workflow.assets import STAGES, STEPS
 from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
-    from madminer_workflow.configuration import Configuration
+    from madminer_workflow.configuration import Variant
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
@@ -141,17 +141,17 @@ def resolved(
     Raises:
         InputError: Something cannot be used.
     """
-    from madminer_workflow.configuration import load, merge
+    from madminer_workflow.configuration import load_variants, merge
     from madminer_workflow.configuration.frozen import freeze
     from madminer_workflow.engine.selection import chosen
     from madminer_workflow.events import read_header
 
     header, merged = read_header(data_file), merge(input_file, profile)
-    configuration = load(merged, header)
+    variants = load_variants(merged, header)
     return Request(
         header=header,
-        freeze=lambda folder: freeze(merged, configuration, header, folder),
-        forced=chosen("--force", list(chain(*force)), _labels(configuration, header)),
+        freeze=lambda folder: freeze(merged, variants, folder),
+        forced=chosen("--force", list(chain(*force)), _labels(variants)),
         until=chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES}),
     )
 
@@ -170,14 +170,13 @@ def initdata(data_file: Path, folder: Path) -> dict[str, str]:
     return {name: str(path.absolute()) for name, path in paths.items()}
 
 
-def _labels(configuration: Configuration, header: Header) -> Mapping[str, Sequence[str]]:
+def _labels(variants: Sequence[Variant]) -> Mapping[str, Sequence[str]]:
     """Returns the labels of the steps that each word of `--force` stands for."""
-    from madminer_workflow.configuration.document import complete
     from madminer_workflow.configuration.restrict import plan
     from madminer_workflow.engine.graph import label
 
     found: dict[str, list[str]] = {stage: [] for stage in ("all", *STAGES)}
-    members: list[dict[str, Any]] = plan(complete(configuration, header), Path())["members"]
+    members: list[dict[str, Any]] = plan(variants, Path())["members"]
     for stage in STAGES:
         for member in [member for member in members if stage in member] or [{}]:
             words = ["all", stage, f"{stage}:{member['method']}"] if member else ["all", stage]
@@ -215,7 +214,9 @@ def _show_products(output_dir: Path) -> None:
     from madminer_workflow.storage import read_json
 
     products = output_dir / "plotting"
-    click.echo(table(read_json(products / "results.json")) + "\n")
-    for name in ("results.json", "limits", "figures"):
+    results = read_json(products / "results.json")
+    click.echo(table(results) + "\n")
+    details = "sweep.csv" if "combinations" in results else "limits"
+    for name in ("results.json", details, "figures"):
         click.echo(f"{name:14}{products / name}")
     click.echo(f"{'tracking':14}make ui OUTPUT_DIR='{output_dir}'")

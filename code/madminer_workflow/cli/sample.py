@@ -46,18 +46,19 @@ def sample(
     **numbers: int | None,
 ) -> None:
     """Draw training, validation and test samples of every method."""
-    from madminer_workflow.configuration import load
+    from madminer_workflow.configuration import load_parts
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.sample import sample as draw
 
     header = read_header(data_file)
-    configuration = _overridden(load(input_file, header), numbers)
-    for record in draw(configuration, read_events(header), output_dir, base_seed=seed):
-        drawn = ", ".join(f"{part.n_samples} {name}" for name, part in record.parts.items())
-        effective = min(part.effective_samples for part in record.parts.values())
-        click.echo(
-            f"{record.method}: {drawn} samples, from {effective:.4g} effective events at least"
-        )
+    parts, events = load_parts(input_file, header), read_events(header)
+    for one in parts:
+        configuration = _overridden(one.configuration, numbers)
+        for record in draw(configuration, events, output_dir, seed, one.name):
+            drawn = ", ".join(f"{part.n_samples} {name}" for name, part in record.parts.items())
+            effective = min(part.effective_samples for part in record.parts.values())
+            what = one.name or record.method
+            click.echo(f"{what}: {drawn} samples, from {effective:.4g} effective events at least")
 
 
 def _overridden(configuration: Configuration, numbers: dict[str, int | None]) -> Configuration:

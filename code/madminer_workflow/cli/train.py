@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,7 @@ def train(
 
     overrides = {name: value for name, value in settings.items() if value is not None}
     learner = load_learner(input_file, step.method_of(train_folder), overrides)
-    learner = learner if seed is None else replace(learner, seed=seed)
+    learner = learner if seed is None else learner.seeded(seed)
     fitted, folder = step.train(learner, train_folder, member, output_dir, _show)
     _track(fitted)
     click.echo(folder)

@@ -52,13 +52,16 @@ def _region(configuration: Configuration, header: Header) -> Iterator[str]:
                 f"{path}.region: {parameter.name} in [{low:g}, {high:g}] goes beyond its range "
                 f"{range_} in the event file"
             )
-    for theta in limits.thetas_true:
+    truths = [(f"{path}.theta_true", theta) for theta in limits.thetas_true]
+    for number, one in enumerate(configuration.experiments):
+        if one.theta_true is not None and one.theta_true not in limits.thetas_true:
+            truths.append((f"experiments[{number}].theta_true", one.theta_true))
+    for where, theta in truths:
         for name, truth, (low, high) in zip(
             header.parameter_names, theta, limits.region, strict=True
         ):
             if not low <= truth <= high:
-                outside = f"{name} = {truth:g} is outside the region [{low:g}, {high:g}]"
-                yield f"{path}.theta_true: {outside}"
+                yield f"{where}: {name} = {truth:g} is outside the region [{low:g}, {high:g}]"
 
 
 def _priors(configuration: Configuration, header: Header) -> Iterator[str]:

@@ -56,6 +56,7 @@ def complete(configuration: Configuration, header: Header) -> Document:
             "theta_true": [list(theta) for theta in limits.thetas_true],
         },
         **({} if observed is None else {"observed": {"data": observed_file(observed)}}),
+        **_experiments(configuration),
         "include_xsec": list(limits.include_xsec),
         "histogram_vars": list(histogram.observables),
         "histogram_bins": histogram.bins,
@@ -63,6 +64,21 @@ def complete(configuration: Configuration, header: Header) -> Document:
         "plotting": _plotting(configuration.plotting),
         **{method.name: _method(method, header) for method in configuration.methods},
     }
+
+
+def _experiments(configuration: Configuration) -> Document:
+    """Returns the table of further data, if there is one."""
+    rows = [
+        {
+            "name": one.name,
+            **({} if one.theta_true is None else {"theta_true": list(one.theta_true)}),
+            **({} if one.observed is None else {"observed": observed_file(one.observed)}),
+            "luminosity": one.luminosity_ipb,
+            "include_xsec": list(one.include_xsec),
+        }
+        for one in configuration.experiments
+    ]
+    return {"experiments": rows} if rows else {}
 
 
 def _fisher(fisher: Fisher) -> Document:

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from madminer_workflow.configuration.files import with_files
 from madminer_workflow.configuration.loading import content, parsed
 from madminer_workflow.configuration.schema import nearest
 from madminer_workflow.errors import InputError
@@ -130,16 +131,13 @@ def profile_text(name: str) -> str:
 
 
 def located(document: Document, folder: Path) -> Document:
-    """Returns a document with the path of the observed events from here, not from its folder.
+    """Returns a document with the paths of observed events from here, not from its folder.
 
     Args:
         document: The content of an input file, unchecked.
         folder: The folder of the file.
     """
-    observed = document.get("observed")
-    if not isinstance(observed, dict) or not isinstance(observed.get("data"), str):
-        return document
-    return document | {"observed": observed | {"data": str(folder / observed["data"])}}
+    return with_files(document, lambda name: str(folder / name))
 
 
 def _tree(value: Any, source: str) -> Any:

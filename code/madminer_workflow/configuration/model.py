@@ -6,7 +6,7 @@ beside this module.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from madminer_workflow.estimators.registry import METHODS
@@ -14,6 +14,7 @@ from madminer_workflow.events.observed import Observed
 
 __all__ = [
     "Configuration",
+    "Experiment",
     "Fisher",
     "Histogram",
     "Learner",
@@ -111,6 +112,7 @@ class Training:
             never. The best epoch is kept either way.
         n_members: Number of networks of the ensemble, of each fold if there are folds.
         n_folds: Number of folds for cross-fitted methods, whose networks leave one out each.
+        seed: Seed of the initial weights and of the order of the samples.
     """
 
     hidden_layers: tuple[int, ...]
@@ -123,6 +125,7 @@ class Training:
     early_stopping: int
     n_members: int
     n_folds: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class Learner:
     """What the training of one method needs, which is known without the event file.
 
     Attributes:
-        seed: The seed of the whole run.
+        seed: The seed of the whole run, which folds follow.
         name: Name of the method.
         estimator: Form of the ratio.
         training: Settings of the training.
@@ -156,6 +159,14 @@ class Learner:
     name: str
     estimator: Literal["parameterized", "quadratic"]
     training: Training
+
+    def seeded(self, seed: int) -> Learner:
+        """Returns the learner with another seed of everything.
+
+        Args:
+            seed: The seed.
+        """
+        return replace(self, seed=seed, training=replace(self.training, seed=seed))
 
 
 @dataclass(frozen=True)
@@ -173,6 +184,25 @@ class Limits:
     region: tuple[tuple[float, float], ...]
     resolutions: tuple[int, ...]
     thetas_true: tuple[tuple[float, ...], ...]
+    luminosity_ipb: float
+    include_xsec: tuple[bool, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Further data for which limits are made.
+
+    Attributes:
+        name: Its name.
+        theta_true: Parameter point of expected data; None for observed data.
+        observed: Observed events; None for expected data.
+        luminosity_ipb: Integrated luminosity in inverse picobarn.
+        include_xsec: Which limits are shown: with the rate, without, or both.
+    """
+
+    name: str
+    theta_true: tuple[float, ...] | None
+    observed: Observed | None
     luminosity_ipb: float
     include_xsec: tuple[bool, ...]
 
@@ -234,6 +264,13 @@ class Configuration:
     methods: tuple[Method, ...]
     limits: Limits
     observed: Observed | None
+    experiments: tuple[Experiment, ...]
     histogram: Histogram
     fisher: Fisher
     plotting: Plotting
+
+    @property
+    def all_observed(self) -> tuple[Observed, ...]:
+        """All observed events, also those of experiments."""
+        every = (self.observed, *(one.observed for one in self.experiments))
+        return tuple(observed for observed in every if observed is not None)

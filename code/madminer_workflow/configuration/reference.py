@@ -69,6 +69,8 @@ def _objects(title: str, rule: Rule) -> Iterator[tuple[str, Rule]]:
         yield from _objects(f"{title}.{key}".strip("."), value)
     if isinstance(rule.get("additionalProperties"), dict):
         yield from _objects(f"{title}.<parameter>", rule["additionalProperties"])
+    if "properties" in resolved(rule.get("items", {})):
+        yield from _objects(f"{title}[]", rule["items"])
 
 
 def _keys(rule: Rule) -> list[tuple[str, Rule]]:

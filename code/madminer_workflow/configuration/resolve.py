@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from madminer_workflow.configuration.concerns import concerns
+from madminer_workflow.configuration.files import file_of
 from madminer_workflow.configuration.loading import named, read
 from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import (
     Configuration,
+    Experiment,
     Fisher,
     Histogram,
     Learner,
@@ -38,6 +41,7 @@ from madminer_workflow.configuration.schema import (
     subschema,
     validate,
 )
+from madminer_workflow.configuration.sweep import SPREADING
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
 from madminer_workflow.events.header import Header
@@ -48,6 +52,9 @@ __all__ = ["load", "load_learner", "resolve"]
 Document = Mapping[str, Any]
 
 log = logging.getLogger(__name__)
+
+RESERVED = re.compile(r"expected(_\d+)?|observed(_\d+)?|.*\.npz")
+"""Names of data and files that an experiment cannot have."""
 
 
 def load(
@@ -71,6 +78,7 @@ def load(
     document = inputs.document | extra
     with inputs.named():
         validate(document)
+        _check_single(document)
         configuration = resolve(document, header)
     if "step" not in document:
         for concern in concerns(inputs.own | extra, configuration, header):
@@ -91,6 +99,7 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
     """
     document = read(input_file)
     with named(input_file):
+        _check_single(document)
         known("methods", method, document["methods"])
         block = document.get(method, {})
         training = block.get("training", {}) | dict(overrides or {})
@@ -102,6 +111,16 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
             estimator=document.get("estimator", defaults()["estimator"]),
             training=_training(method, document),
         )
+
+
+def _check_single(document: Document) -> None:
+    """Raises InputError if a document stands for several."""
+    for key in SPREADING:
+        if document.get(key):
+            raise InputError(
+                f"{key}: {shown(document[key])}, expected none where one combination is wanted; "
+                "`configure` writes the settings of single steps"
+            )
 
 
 def resolve(document: Document, header: Header) -> Configuration:
@@ -122,6 +141,7 @@ def resolve(document: Document, header: Header) -> Configuration:
         methods=tuple(_method(name, document, header) for name in document["methods"]),
         limits=limits,
         observed=_observed(document, header),
+        experiments=tuple(_experiments(document, header, limits)),
         histogram=histogram,
         fisher=_fisher(document, header, histogram.observables[0], limits.thetas_true[0]),
         plotting=_plotting(document),
@@ -214,6 +234,7 @@ def _training(name: str, document: Document) -> Training:
         early_stopping=int(settings["early_stopping"]),
         n_members=int(settings["n_members"]),
         n_folds=int(settings["n_folds"]),
+        seed=int(settings.get("seed", _seed(document))),
     )
 
 
@@ -266,8 +287,39 @@ def _observed(document: Document, header: Header) -> Observed | None:
     """Returns the observed events, if there are any."""
     if "observed" not in document:
         return None
-    with named("observed.data"):
-        return read_observed(Path(document["observed"]["data"]), header.observables)
+    return _read_observed("observed.data", file_of(document["observed"]), header)
+
+
+def _read_observed(path: str, file: str, header: Header) -> Observed:
+    """Returns the observed events of a file that is named under a key."""
+    with named(path):
+        return read_observed(Path(file), header.observables)
+
+
+def _experiments(document: Document, header: Header, limits: Limits) -> Iterator[Experiment]:
+    """Yields the data of the table."""
+    names = set()
+    for number, row in enumerate(document.get("experiments", [])):
+        path, name = f"experiments[{number}]", row["name"]
+        if name in names or RESERVED.fullmatch(name):
+            used = "given twice" if name in names else "the name of something else"
+            raise InputError(f"{path}.name: {shown(name)} is {used}, expected another name")
+        names.add(name)
+        if {"observed", "theta_true"} <= row.keys():
+            raise InputError(f"{path}: theta_true and observed are given, expected one of them")
+        theta, observed = limits.thetas_true[0], None
+        if "observed" in row:
+            observed = _read_observed(f"{path}.observed", file_of(row["observed"]), header)
+        elif "theta_true" in row:
+            theta = point(f"{path}.theta_true", row["theta_true"], header)
+        shown_limits = row.get("include_xsec", list(limits.include_xsec))
+        yield Experiment(
+            name=name,
+            theta_true=theta if observed is None else None,
+            observed=observed,
+            luminosity_ipb=float(row.get("luminosity", limits.luminosity_ipb)),
+            include_xsec=tuple(sequence(shown_limits)),
+        )
 
 
 def _histogram(document: Document, header: Header) -> Histogram:

@@ -1,16 +1,22 @@
 """What one step uses of the input, as an input file of its own.
 
 A step sees only what it uses, so that a change elsewhere does not repeat it. The files are
-complete: every default is filled in.
+complete: every default is filled in. What several combinations of a sweep have in common is there
+once: samples, networks, evaluations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from madminer_workflow.configuration.document import Document
+from madminer_workflow.configuration.labels import combination_name, label
 from madminer_workflow.configuration.schema import subschema, uses
+from madminer_workflow.configuration.sweep import touch
+from madminer_workflow.configuration.variants import Variant
 from madminer_workflow.estimators.registry import METHODS
 
 __all__ = [
@@ -24,17 +30,32 @@ __all__ = [
 
 _DATA = ("seed", "splits", "luminosity", "asymptotic_limits", "observed")
 
+# Keys that a step of a method depends on, with those of the method itself.
+_SAMPLING = ("seed", "splits", "samples", "theta_0", "theta_1")
+_TRAINING = (*_SAMPLING, "estimator", "training")
+_EVALUATION = (*_DATA, "samples", "experiments", "fisher_information")
 
-def sampling_document(document: Document) -> Document:
-    """Returns what the sampling of all methods uses.
+_BASE = "base"
+"""Name of an evaluation that depends on nothing that varies, beside others that do."""
+
+
+def sampling_document(document: Document, *methods: str) -> Document:
+    """Returns what the sampling of methods uses.
 
     Args:
         document: A complete document.
+        methods: Names of the methods.
     """
-    methods = {
-        name: _pick(document[name], "theta_0", "theta_1", "samples") for name in document["methods"]
-    }
-    return {"step": "sampling"} | _pick(document, "methods", "seed", "splits") | methods
+    cut = {"methods": list(methods), **_pick(document, "seed", "splits")}
+    for name in methods:
+        block = _pick(document[name], "theta_0", "theta_1")
+        block["samples"] = {
+            key: value
+            for key, value in document[name]["samples"].items()
+            if uses(name, subschema("samples", key))
+        }
+        cut[name] = block
+    return {"step": "sampling"} | cut
 
 
 def training_document(document: Document, method: str) -> Document:
@@ -62,6 +83,7 @@ def evaluation_document(document: Document, method: str) -> Document:
         method: Name of the method.
     """
     cut = {"step": "evaluation", "methods": [method], **_pick(document, *_DATA)}
+    cut |= _conditions(document)
     # Only from a score is the Fisher information learned.
     if method in subschema(method, "theta_0")["x-single-point"]:
         cut["fisher_information"] = _pick(document["fisher_information"], "bool", "theta_true")
@@ -81,55 +103,217 @@ def plotting_document(document: Document) -> Document:
         for name in document["methods"]
         if _n_networks(document, name) > 1
     }
-    cut = _pick(document, "methods", *_DATA, *histograms, "plotting")
+    cut = _pick(document, "methods", *_DATA, "experiments", *histograms, "plotting")
     return {"step": "plotting"} | cut | ensembles
 
 
-def settings(document: Document) -> dict[str, Document]:
+def settings(variants: Sequence[Variant]) -> dict[str, Document]:
     """Returns the input documents of all steps by the names of their files.
 
     Args:
-        document: A complete document.
+        variants: All that the input file stands for.
     """
+    union = _union(variants)
     return {
-        "sampling.json": sampling_document(document),
-        "plotting.json": plotting_document(document),
+        "sampling.json": _sampling(variants, union),
+        "plotting.json": _plotting(variants, union),
         **{
-            f"{name}.{step}.json": restricted(document, method)
-            for name, method, _ in _members(document)
-            for step, restricted in _MEMBER_STEPS.items()
+            f"{member.name}.{step}.json": content
+            for member in union.members
+            for step, content in {
+                "training": member.training,
+                "evaluation": member.evaluation,
+            }.items()
         },
     }
 
 
-def plan(document: Document, folder: Path) -> Document:
+def plan(variants: Sequence[Variant], folder: Path) -> Document:
     """Returns the list of steps to run, each with its settings file.
 
     Args:
-        document: A complete document.
+        variants: All that the input file stands for.
         folder: Where the settings files are.
     """
     members = [
         {
-            "name": name,
-            "method": method,
-            "member": member,
-            **{step: str(folder / f"{name}.{step}.json") for step in _MEMBER_STEPS},
+            "name": one.name,
+            "method": one.method,
+            "member": one.number,
+            "sample_set": one.sample_set,
+            **{
+                step: str(folder / f"{one.name}.{step}.json") for step in ("training", "evaluation")
+            },
         }
-        for name, method, member in _members(document)
+        for one in _union(variants).members
     ]
     steps = {step: str(folder / f"{step}.json") for step in ("sampling", "plotting")}
     return {**steps, "members": members}
 
 
-_MEMBER_STEPS = {"training": training_document, "evaluation": evaluation_document}
+class _Distinct:
+    """Documents that differ from one another, by name."""
+
+    def __init__(self) -> None:
+        """Holds none."""
+        self.documents: dict[str, Document] = {}
+        self._names: dict[str, str] = {}
+
+    def name_of(self, wanted: str, document: Document, *others: object) -> str:
+        """Returns the name of a document, which is added if there is none like it.
+
+        Args:
+            wanted: The name for a new one; another one's gets a number.
+            document: The document.
+            others: What else must be the same.
+        """
+        content = json.dumps([document, *others], sort_keys=True)
+        if content not in self._names:
+            name, number = wanted, 1
+            while name in self.documents:
+                number += 1
+                name = f"{wanted}_{number}"
+            self._names[content] = name
+            self.documents[name] = document
+        return self._names[content]
 
 
-def _members(document: Document) -> Iterator[tuple[str, str, int]]:
-    """Yields name, method and number of each member, those first whose steps take longest."""
-    for method in sorted(document["methods"], key=_swiftness):
-        for member in range(_n_networks(document, method)):
-            yield f"{method}_{member}", method, member
+@dataclass
+class _Member:
+    """One network, and its evaluations by their names.
+
+    Attributes:
+        name: What a user calls it.
+        method: Name of the method.
+        number: Number of the network in its ensemble.
+        sample_set: Name of its samples.
+        training: What its training uses.
+        evaluations: What its evaluations use.
+    """
+
+    name: str
+    method: str
+    number: int
+    sample_set: str
+    training: Document
+    evaluations: _Distinct = field(default_factory=_Distinct)
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is evaluated in several ways."""
+        return len(self.evaluations.documents) > 1
+
+    @property
+    def evaluation(self) -> Document:
+        """What its evaluation step uses."""
+        if not self.is_several:
+            return next(iter(self.evaluations.documents.values()))
+        rows = [{"name": name, "document": one} for name, one in self.evaluations.documents.items()]
+        return {"step": "evaluation", "methods": [self.method], "variants": rows}
+
+
+@dataclass(frozen=True)
+class _Union:
+    """All samples and networks of some variants, each once.
+
+    Attributes:
+        samples: What is used for each set of samples, by its name.
+        members: The networks.
+        results: For each variant its networks, and the names of their evaluations.
+    """
+
+    samples: Mapping[str, Document]
+    members: Sequence[_Member]
+    results: Sequence[Sequence[tuple[_Member, str]]]
+
+
+def _union(variants: Sequence[Variant]) -> _Union:
+    """Returns what variants have in common, those networks first whose steps take longest."""
+    keys = {key for variant in variants for key in variant.point.values}
+    samples, trainings = _Distinct(), _Distinct()
+    members: dict[str, _Member] = {}
+    results = []
+    for variant in variants:
+        document, own = variant.document, []
+        for method in document["methods"]:
+            sampled = sampling_document(document, method)
+            wanted = _named(method, _label(variant, _SAMPLING, method, keys))
+            sample_set = samples.name_of(wanted, sampled)
+            training, evaluation = (cut(document, method) for cut in _CUTS)
+            for number in range(_n_networks(document, method)):
+                wanted = _named(
+                    f"{method}_{number}",
+                    _label(variant, _TRAINING, method, keys),
+                    _initialisation(variant),
+                )
+                name = trainings.name_of(wanted, training, sample_set, number)
+                new = _Member(name, method, number, sample_set, training)
+                member = members.setdefault(name, new)
+                wanted = _label(variant, _EVALUATION, method, keys) or _BASE
+                own.append((member, member.evaluations.name_of(wanted, evaluation)))
+        results.append(own)
+    ordered = sorted(members.values(), key=lambda member: _swiftness(member.method))
+    return _Union(samples.documents, ordered, results)
+
+
+def _sampling(variants: Sequence[Variant], union: _Union) -> Document:
+    """Returns what the sampling uses."""
+    if not _are_several(variants):
+        document = variants[0].document
+        return sampling_document(document, *document["methods"])
+    methods = list(dict.fromkeys(member.method for member in union.members))
+    rows = [{"name": name, "document": one} for name, one in union.samples.items()]
+    return {"step": "sampling", "methods": methods, "variants": rows}
+
+
+def _plotting(variants: Sequence[Variant], union: _Union) -> Document:
+    """Returns what plotting uses, with the place of each result among those of all members."""
+    if not _are_several(variants):
+        return plotting_document(variants[0].document)
+    places = {member.name: place for place, member in enumerate(union.members)}
+    rows = [
+        {
+            "name": variant.point.name,
+            **asdict(variant.point),
+            "document": plotting_document(variant.document),
+            "results": [
+                {"member": places[one.name], "evaluation": name if one.is_several else ""}
+                for one, name in own
+            ],
+        }
+        for variant, own in zip(variants, union.results, strict=True)
+    ]
+    methods = list(dict.fromkeys(member.method for member in union.members))
+    return {"step": "plotting", "methods": methods, "variants": rows}
+
+
+def _are_several(variants: Sequence[Variant]) -> bool:
+    """Returns whether variants are those of a sweep or of initialisations."""
+    return any(variant.point.name for variant in variants)
+
+
+def _label(variant: Variant, step: Sequence[str], method: str, every: Collection[str]) -> str:
+    """Returns a name for the values of a combination that a step of a method depends on."""
+    used = (*step, *(f"{method}.{key}" for key in step))
+    values = variant.point.values.items()
+    labels = [
+        (key, label(value)) for key, value in values if any(touch(key, other) for other in used)
+    ]
+    return combination_name(labels, every)
+
+
+def _initialisation(variant: Variant) -> str:
+    """Returns a name for the initialisation of a variant; an empty one without."""
+    number = variant.point.initialisation
+    return "" if number is None else f"initialisation-{number}"
+
+
+def _named(*parts: str) -> str:
+    """Returns a name of parts, without those that are empty."""
+    return "__".join(filter(None, parts))
+
+
+_CUTS: tuple[Callable[[Document, str], Document], ...] = (training_document, evaluation_document)
 
 
 def _swiftness(method: str) -> tuple[bool, bool]:
@@ -142,6 +326,18 @@ def _n_networks(document: Document, method: str) -> int:
     """Returns how many networks a method trains."""
     training = document[method]["training"]
     return int(training["n_members"] * (training["n_folds"] if METHODS[method].weighted else 1))
+
+
+def _conditions(document: Document) -> Document:
+    """Returns the experiments for which networks are evaluated; luminosities need no evaluation."""
+    seen = [*document["asymptotic_limits"]["theta_true"], document.get("observed", {}).get("data")]
+    rows: list[Document] = []
+    for one in document.get("experiments", []):
+        ((kind, what),) = _pick(one, "theta_true", "observed").items()
+        if what not in seen:
+            seen.append(what)
+            rows.append({"name": f"condition_{len(rows) + 1}", kind: what})
+    return {"experiments": rows} if rows else {}
 
 
 def _compared(method: Document) -> Document:

@@ -5,7 +5,8 @@ Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own
 `x-default-divisor` for its values; `x-words-by-number`, texts that stand for such values;
 `x-default-by-method`, for methods that have their own;
 `x-methods` and `x-sampling-methods`, who alone uses a key, and `x-not-methods`, who does not;
-`x-single-point`, the methods for which a key must give one parameter point.
+`x-single-point`, the methods for which a key must give one parameter point; `x-allowed`, in words,
+which texts a `pattern` allows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -27,7 +28,9 @@ __all__ = [
     "defaults",
     "meant_by",
     "nearest",
+    "problems",
     "resolved",
+    "rule_of",
     "schema",
     "shown",
     "subschema",
@@ -140,9 +143,36 @@ def validate(document: Mapping[str, Any]) -> None:
     Raises:
         InputError: Something is not allowed; the message names it.
     """
-    error = next(_validator().iter_errors(document), None)
-    if error is not None:
-        raise InputError(_message(error))
+    for problem in problems(document):
+        raise InputError(problem)
+
+
+def problems(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a line for each thing that is not allowed.
+
+    Args:
+        document: The content of an input file.
+    """
+    yield from map(_message, _validator().iter_errors(document))
+
+
+def rule_of(name: str) -> dict[str, Any]:
+    """Returns the schema of a key, also of one that is named after a parameter.
+
+    Args:
+        name: The way to the key, with dots.
+
+    Raises:
+        InputError: There is no such key.
+    """
+    found = schema()
+    for number, key in enumerate(parts := name.split(".")):
+        properties, others = found.get("properties", {}), found.get("additionalProperties")
+        if key not in properties and not isinstance(others, dict):
+            path = ".".join(parts[: number + 1])
+            raise InputError(f"{path}: unknown key, {nearest(key, properties)}")
+        found = resolved(properties.get(key, others))
+    return {"description": ""} | found
 
 
 def allowed(rule: Mapping[str, Any]) -> str:
@@ -158,6 +188,10 @@ def allowed(rule: Mapping[str, Any]) -> str:
         return "one of " + ", ".join(rule["enum"])
     if "$ref" in rule:
         return allowed(resolved(rule))
+    if "x-allowed" in rule:
+        return str(rule["x-allowed"])
+    if "type" not in rule:
+        return "a value"
     types = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
     return " or ".join(_WORDS[name](rule) for name in types)
 
@@ -228,7 +262,8 @@ def _is_finite_number(_: Any, value: object) -> bool:
 
 def _message(error: Any) -> str:
     """Returns the line for an error: key path, value, what is allowed."""
-    path = error.json_path.removeprefix("$").removeprefix(".")
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in error.absolute_path)
+    path = path.removeprefix(".")
     value, rule = error.instance, error.schema
     if error.validator == "additionalProperties":
         key = next(key for key in value if key not in rule["properties"])

@@ -47,9 +47,8 @@ def fit(
         RuntimeError: The loss is not a finite number.
     """
     family = model_class(learner.name, learner.estimator)
-    seeds = [
-        seed(learner.seed, "training", learner.name, member, use) for use in ("weights", "order")
-    ]
+    start = learner.training.seed
+    seeds = [seed(start, "training", learner.name, member, use) for use in ("weights", "order")]
     columns = family.choose_inputs(train)
     description = Description(
         method=learner.name,

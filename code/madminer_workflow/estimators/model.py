@@ -129,7 +129,7 @@ class Description:
         method: Name of the method.
         estimator: Form of the ratio, a key of `MethodSpec.models`.
         member: Number of the network in an ensemble.
-        seed: The seed of the whole run, from which those of the training are derived.
+        seed: The seed of the whole run, from which that of the folds is derived.
         parameters: Names of the parameters.
         observables: Names of the observables.
         inputs: Names of those observables that enter the network.

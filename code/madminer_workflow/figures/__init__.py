@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from madminer_workflow.figures.agreement import agreement
+from madminer_workflow.figures.comparison import ComparedSize, comparison
 from madminer_workflow.figures.coverage import CoverageSeries, coverage
 from madminer_workflow.figures.diagnostics import diagnostics
 from madminer_workflow.figures.fisher import fisher
@@ -12,10 +13,12 @@ from madminer_workflow.figures.ratios import Comparison, correlation, ratios
 from madminer_workflow.figures.training import LossCurve, training
 
 __all__ = [
+    "ComparedSize",
     "Comparison",
     "CoverageSeries",
     "LossCurve",
     "agreement",
+    "comparison",
     "correlation",
     "coverage",
     "diagnostics",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from madminer_workflow.statistics.asimov import AsimovSums, Expectation
 from madminer_workflow.statistics.fisher import FisherInformation
 from madminer_workflow.statistics.likelihood import KinematicLikelihood
-from madminer_workflow.statistics.limits import Limit, Scan, combine, rate_limit
+from madminer_workflow.statistics.limits import Limit, Scan, combine, mean_limit, rate_limit
 from madminer_workflow.statistics.regions import Region, iou, region, size_error
 from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
 
@@ -25,6 +25,7 @@ __all__ = [
     "Scan",
     "combine",
     "iou",
+    "mean_limit",
     "rate_limit",
     "region",
     "size_error",

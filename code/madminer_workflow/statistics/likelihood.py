@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,23 @@ class KinematicLikelihood:
     replicas_plug_in: Floats | None = None
     replicas_corrected: Floats | None = None
     halves: Floats | None = None
+
+    def scaled(self, n_events: float) -> KinematicLikelihood:
+        """Returns the likelihood of expected data of another number of events.
+
+        The log-likelihood of expected data is proportional to it.
+
+        Args:
+            n_events: The mean number of events.
+        """
+        if n_events == self.n_events:
+            return self
+        factor = n_events / self.n_events
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        scaled: dict[str, Any] = {
+            name: None if value is None else factor * value for name, value in values.items()
+        }
+        return KinematicLikelihood(**(scaled | {"n_events": n_events}))
 
     @cached_property
     def correction_share(self) -> float:

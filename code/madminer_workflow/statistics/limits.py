@@ -15,7 +15,7 @@ from madminer_workflow.statistics import grid, teststatistic
 from madminer_workflow.statistics.interpolation import Minimum, minimum
 from madminer_workflow.statistics.likelihood import KinematicLikelihood
 
-__all__ = ["Limit", "Scan", "Which", "combine", "rate_limit"]
+__all__ = ["Limit", "Scan", "Which", "combine", "mean_limit", "rate_limit"]
 
 log = logging.getLogger(__name__)
 
@@ -290,6 +290,31 @@ def rate_limit(scan: Scan) -> Limit:
     """
     nothing = KinematicLikelihood(scan.n_observed, np.zeros(len(scan.n_predicted)))
     return combine(scan, "rate", nothing)
+
+
+def mean_limit(limits: Sequence[Limit]) -> Limit:
+    """Returns the mean test statistic of several limits on one grid, with its standard deviation.
+
+    Args:
+        limits: Limits of one method for the same data; where they are all the same, as those of
+            baselines, there is no standard deviation.
+    """
+    first = limits[0]
+    statistics: dict[str, Any] = {}
+    for name in ("q_full", "q_kinematics"):
+        values = np.stack([getattr(limit, name) for limit in limits])
+        statistics[name] = values[0]
+        if not (values == values[0]).all():
+            statistics[name] = values.mean(axis=0)
+            statistics[f"{name}_std"] = _spread(values, ddof=1)
+    return Limit(
+        name=first.name,
+        parameters=first.parameters,
+        axes=first.axes,
+        theta_true=first.theta_true,
+        luminosity_ipb=first.luminosity_ipb,
+        **statistics,
+    )
 
 
 def _statistics(scan: Scan, term: Floats, likelihood: KinematicLikelihood) -> dict[str, Floats]:

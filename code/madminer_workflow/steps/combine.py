@@ -25,7 +25,8 @@ from madminer_workflow.statistics import (
     histograms,
     rate_limit,
 )
-from madminer_workflow.steps.data import OBSERVED, DataSet, data_sets
+from madminer_workflow.statistics.limits import Which
+from madminer_workflow.steps.data import DataSet, data_sets
 from madminer_workflow.steps.evaluate import evaluate, histogram_data, point_events
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.members import Member, model_of, off, spread_of, sums_of
@@ -56,11 +57,20 @@ class DataLimits:
         scan: The grid, the data, and the rate.
         limits: The limits by name: methods, then `histogram` and `rate`.
         exact: The limit from the exact likelihood; None where it is not known.
+        shown: Which limits are drawn and printed, with the rate or without.
+        is_experiment: Whether the data are from the table of experiments.
     """
 
     scan: Scan
     limits: Mapping[str, Limit]
     exact: Limit | None
+    shown: tuple[Which, ...]
+    is_experiment: bool = False
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the data were observed."""
+        return bool(np.isnan(self.scan.theta_true).any())
 
     def all(self) -> dict[str, Limit]:
         """Returns all limits by name, the exact one last."""
@@ -107,17 +117,17 @@ def combine_members(
     _warn_outside(configuration, events)
     by_method = _by_method(configuration, members)
     _warn_off(by_method)
-    configuration = _evaluated(configuration, [m for group in by_method.values() for m in group])
+    evaluated = [member for group in by_method.values() for member in group]
+    configuration = _evaluated(configuration, evaluated)
+    data = data_sets(configuration, events)
+    _check_data(data, evaluated)
     evaluations = {
         name: _ensemble(configuration, events, group) for name, group in by_method.items()
     }
     usable = {name: e for name, e in evaluations.items() if _usable(e)}
     return Combination(
         configuration=configuration,
-        data={
-            one.name: _limits(configuration, events, one, usable, by_method)
-            for one in data_sets(configuration, events)
-        },
+        data={one.name: _limits(configuration, events, one, usable, by_method) for one in data},
         evaluations=evaluations,
         members=by_method,
         fisher=_fisher(configuration, events, evaluations),
@@ -152,20 +162,32 @@ def _evaluated(configuration: Configuration, members: Sequence[Member]) -> Confi
                 raise InputError(
                     f"{member.folder}: {key}: evaluated for {found}, expected {expected}"
                 )
-        _check_observed(configuration, member)
     return replace(configuration, limits=wanted)
 
 
-def _check_observed(configuration: Configuration, member: Member) -> None:
-    """Raises InputError unless a member was evaluated for as many observed events as there are."""
-    likelihood = member.evaluation.likelihoods.get(OBSERVED)
-    found = None if likelihood is None else round(likelihood.n_events)
-    expected = None if configuration.observed is None else len(configuration.observed)
-    if found != expected:
-        words = [f"{n} events" if n is not None else "none" for n in (found, expected)]
-        raise InputError(
-            f"{member.folder}: observed.data: evaluated for {words[0]}, expected {words[1]}"
-        )
+def _check_data(data: Sequence[DataSet], members: Sequence[Member]) -> None:
+    """Raises InputError unless all members were evaluated for all data."""
+    expected = {one.key: one.n_events for one in data if one.x is not None}
+    for member in members:
+        names = {key: name for name, key in member.evaluation.keys.items()}
+        likelihoods = member.evaluation.likelihoods
+        found = {
+            key: likelihoods[name].n_events for key, name in names.items() if isinstance(key, str)
+        }
+        if found.keys() != expected.keys():
+            words = [
+                ", ".join(f"{n:.0f} events" for n in some.values()) or "none"
+                for some in (found, expected)
+            ]
+            raise InputError(
+                f"{member.folder}: observed.data: evaluated for {words[0]}, expected {words[1]}"
+            )
+        for one in data:
+            if one.key not in names:
+                raise InputError(
+                    f"{member.folder}: experiments: not evaluated for theta_true {one.key}, "
+                    f"expected a result for it ({one.name})"
+                )
 
 
 def _warn_off(members: Mapping[str, Sequence[Member]]) -> None:
@@ -184,9 +206,10 @@ def _warn_off(members: Mapping[str, Sequence[Member]]) -> None:
 
 def _warn_outside(configuration: Configuration, events: Events) -> None:
     """Tells which observed events are unlike all simulated ones."""
-    if configuration.observed is not None:
-        for line in out_of_range(configuration.observed, events.x):
-            log.warning("observed.data: %s", line)
+    tables = [(f"experiments: {one.name}", one.observed) for one in configuration.experiments]
+    for where, observed in [("observed.data", configuration.observed), *tables]:
+        for line in out_of_range(observed, events.x) if observed is not None else ():
+            log.warning("%s: %s", where, line)
 
 
 def _limits(
@@ -199,14 +222,18 @@ def _limits(
     """Returns the limits of all methods and of the baselines for one set of data."""
     scan = _scan(configuration, events, data)
     limits = {
-        name: combine(
-            scan, name, evaluation.likelihoods[data.name], spread_of(members[name], data.name)
-        )
+        name: combine(scan, name, evaluation.likelihood(data), spread_of(members[name], data))
         for name, evaluation in evaluations.items()
     }
     limits["histogram"] = _histogram(configuration, events, scan, data)
     limits["rate"] = rate_limit(scan)
-    return DataLimits(scan, limits, _exact(events, scan, data))
+    return DataLimits(
+        scan=scan,
+        limits=limits,
+        exact=_exact(events, scan, data),
+        shown=tuple("full" if rate else "kinematics" for rate in data.include_xsec),
+        is_experiment=data.name in {one.name for one in configuration.experiments},
+    )
 
 
 def _ensemble(
@@ -237,9 +264,9 @@ def _scan(configuration: Configuration, events: Events, data: DataSet) -> Scan:
         parameters=events.header.parameter_names,
         axes=axes,
         theta_true=data.theta_true,
-        luminosity_ipb=limits.luminosity_ipb,
+        luminosity_ipb=data.luminosity_ipb,
         n_observed=data.n_events,
-        n_predicted=limits.luminosity_ipb * events.cross_sections(grid.points(axes)),
+        n_predicted=data.luminosity_ipb * events.cross_sections(grid.points(axes)),
     )
 
 

@@ -27,7 +27,7 @@ from madminer_workflow.statistics import (
     grid,
     histograms,
 )
-from madminer_workflow.steps.data import DataSet, data_sets
+from madminer_workflow.steps.data import DataSet, conditions
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import fold_of_events, fold_of_member
 from madminer_workflow.storage import staged
@@ -78,7 +78,11 @@ class Part(Generic[M]):
 
 
 def evaluate_file(
-    configuration: Configuration, model_file: Path, events: Events, output_dir: Path
+    configuration: Configuration,
+    model_file: Path,
+    events: Events,
+    output_dir: Path,
+    name: str = "",
 ) -> tuple[Evaluation, Path]:
     """Evaluates a model and writes the result to <output_dir>/results/<name of the model>.
 
@@ -89,6 +93,7 @@ def evaluate_file(
         model_file: The folder of the model.
         events: All events of the file.
         output_dir: The folder of the run.
+        name: Name of the evaluation, a folder in that of the result, if there are several.
 
     Returns:
         The evaluation and its folder.
@@ -98,7 +103,7 @@ def evaluate_file(
     """
     model = load(model_file)
     evaluation = evaluate(configuration, model, events)
-    target = output_dir / "results" / f"{model.method}_{model.description.member}"
+    target = output_dir / "results" / f"{model.method}_{model.description.member}" / name
     with staged(target) as folder:
         evaluation.save(folder)
         shutil.copytree(model_file, folder / "model")
@@ -125,13 +130,14 @@ def evaluate(
             f"{header.path}: other parameters or observables than the model of {model.method}, "
             f"which was trained with {', '.join(model.parameters + model.observables)}"
         )
-    parts = held_out(configuration, model, events)
+    parts, data = held_out(configuration, model, events), conditions(configuration, events)
     evaluation = _from_score if model.kind == "score" else _from_ratio
     return Evaluation(
         method=model.method,
         limits=configuration.limits,
         n_events=sum(len(part.events) for part in parts),
-        **evaluation(configuration, model, parts, data_sets(configuration, events), sums),
+        keys={one.name: one.key for one in data},
+        **evaluation(configuration, model, parts, data, sums),
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from madminer_workflow.configuration.model import Limits
 from madminer_workflow.errors import InputError
 from madminer_workflow.statistics import AsimovSums, FisherInformation, KinematicLikelihood
+from madminer_workflow.steps.data import DataSet, Key
 from madminer_workflow.storage import read_json, read_npz, write_json, write_npz
 
 __all__ = ["Evaluation"]
@@ -32,7 +33,8 @@ class Evaluation:
         method: Name of the method.
         limits: The grid and the data for which it was evaluated.
         n_events: Number of held-out events that stand for expected data.
-        likelihoods: The kinematic likelihood of each set of data by its name.
+        keys: What was seen of each condition by its name, the true point or observed events.
+        likelihoods: The kinematic likelihood of each of them.
         log_normalisation: log E_ref[r], zero for the true ratio; None for scores, (theta,).
         sums: What likelihoods of expected data were made of; None for methods all of whose
             members evaluate the same events, so that there is nothing to merge.
@@ -44,6 +46,7 @@ class Evaluation:
     method: str
     limits: Limits
     n_events: int
+    keys: Mapping[str, Key]
     likelihoods: Mapping[str, KinematicLikelihood]
     log_normalisation: Floats | None
     sums: AsimovSums | None
@@ -56,6 +59,15 @@ class Evaluation:
         """Largest |log E_ref[r]| over the grid, how much the normalisation changed log r."""
         offsets = np.zeros(1) if self.log_normalisation is None else self.log_normalisation
         return float(np.abs(offsets).max(initial=0.0, where=np.isfinite(offsets)))
+
+    def likelihood(self, data: DataSet) -> KinematicLikelihood:
+        """Returns the likelihood of data of any luminosity.
+
+        Args:
+            data: The data, whose key is among `keys`.
+        """
+        (name,) = (name for name, key in self.keys.items() if key == data.key)
+        return self.likelihoods[name].scaled(data.n_events)
 
     def save(self, folder: Path) -> None:
         """Writes the evaluation.
@@ -95,6 +107,7 @@ class Evaluation:
             special["sums"] = sums and AsimovSums.of_arrays(sums)
             special["likelihoods"] = {data: _likelihood(some) for data, some in fields.items()}
             special["limits"] = _limits(record["limits"])
+            special["keys"] = {name: _tuples(key) for name, key in record["keys"].items()}
             special["fisher"] = record["fisher"] and _information(record["fisher"])
             return cls(**{**record, **special})
         except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -14,6 +14,7 @@ import numpy as np
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.statistics import AsimovSums, KinematicLikelihood
+from madminer_workflow.steps.data import DataSet
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.steps.folds import fold_of_member, set_of_member
 from madminer_workflow.storage import read_json
@@ -124,7 +125,7 @@ def sums_of(members: Sequence[Member]) -> AsimovSums | None:
     return total
 
 
-def spread_of(members: Sequence[Member], data: str) -> list[KinematicLikelihood]:
+def spread_of(members: Sequence[Member], data: DataSet) -> list[KinematicLikelihood]:
     """Returns likelihoods that differ as much as those of single members do.
 
     The members of a cross-fitted set see different events, so it is the mean of theirs that
@@ -133,7 +134,7 @@ def spread_of(members: Sequence[Member], data: str) -> list[KinematicLikelihood]
 
     Args:
         members: The members of one method.
-        data: Name of the data.
+        data: The data, for which all were evaluated.
     """
     sets: dict[int, list[Member]] = {}
     for member in members:
@@ -173,8 +174,8 @@ def _fold(member: Member) -> int:
     return fold_of_member(member.number, member.model["training"]["n_folds"])
 
 
-def _mean(members: Sequence[Member], data: str) -> KinematicLikelihood:
+def _mean(members: Sequence[Member], data: DataSet) -> KinematicLikelihood:
     """Returns the mean log-likelihood of some members."""
-    likelihoods = [member.evaluation.likelihoods[data] for member in members]
+    likelihoods = [member.evaluation.likelihood(data) for member in members]
     mean = np.mean([one.log_likelihood for one in likelihoods], axis=0)
-    return KinematicLikelihood(likelihoods[0].n_events, mean)
+    return KinematicLikelihood(data.n_events, mean)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from madminer_workflow.configuration.model import Configuration
+from madminer_workflow.configuration.model import Configuration, Plotting
 from madminer_workflow.events import Events
 from madminer_workflow.steps.combine import Combination, DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, OBSERVED
@@ -24,9 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from madminer_workflow.figures import Comparison, LossCurve
-    from madminer_workflow.statistics.limits import Which
 
-__all__ = ["figures", "plot", "products_folder"]
+__all__ = [
+    "figures",
+    "limit_figures",
+    "plot",
+    "plot_into",
+    "products_folder",
+    "units_of",
+    "write_products",
+]
 
 _FOLDER = "plotting"
 _WRITERS = 4  # processes that write figures, which is all that runs at the end
@@ -67,25 +74,69 @@ def plot(
     Raises:
         InputError: The results cannot be read or do not belong together.
     """
+    target = products_folder(output_dir)
+    return plot_into(target, configuration, events, result_files, input_file)[1], target
+
+
+def plot_into(
+    target: Path,
+    configuration: Configuration,
+    events: Events,
+    result_files: Sequence[Path],
+    input_file: Path,
+) -> tuple[Combination, dict[str, Any]]:
+    """Computes limits, results.json and figures and writes them into a folder.
+
+    Args:
+        target: The folder.
+        configuration: The configuration.
+        events: All events of the file.
+        result_files: The folders of the results of all members.
+        input_file: The input file, for the record.
+
+    Returns:
+        The limits, and the content of results.json.
+
+    Raises:
+        InputError: The results cannot be read or do not belong together.
+    """
     combination = combine_members(configuration, events, read_members(result_files))
     diagnoses = diagnose(combination, events)
     record = results(combination, events, diagnoses)
+    observed = {one.name: one.observed for one in configuration.experiments}
     inputs = {"data_file": events.header.path, "input_file": input_file}
-    if configuration.observed is not None:
-        inputs["observed"] = configuration.observed.path
+    for name, one in {"observed": configuration.observed, **observed}.items():
+        inputs |= {} if one is None else {name: one.path}
     record["provenance"] = provenance(**inputs)
-    target = products_folder(output_dir)
+    drawn = dict(figures(combination, diagnoses, units_of(events)))
+    write_products(target, combination.data, drawn, record)
+    return combination, record
+
+
+def write_products(
+    target: Path,
+    data: Mapping[str, DataLimits],
+    drawn: Mapping[str, Figure],
+    record: Mapping[str, Any],
+) -> None:
+    """Writes limits, figures and, last, results.json.
+
+    Args:
+        target: The folder to write into.
+        data: The limits for each set of data; without any there is no folder for them.
+        drawn: The figures by name.
+        record: The content of results.json.
+    """
     (target / "results.json").unlink(missing_ok=True)
-    with staged(target / "limits") as folder:
-        for data, limits in combination.data.items():
-            subfolder = folder if data == EXPECTED else folder / data
-            for name, limit in limits.all().items():
-                write_npz(subfolder / f"{name}.npz", **limit.arrays())
+    if data:
+        with staged(target / "limits") as folder:
+            for name, one in data.items():
+                for method, limit in one.all().items():
+                    file = Path("" if name == EXPECTED else name) / f"{method}.npz"
+                    write_npz(folder / file, **limit.arrays())
     with staged(target / "figures") as folder:
-        drawn = dict(figures(combination, diagnoses, _units(events)))
         write_figures(folder, drawn, n_processes=min(os.cpu_count() or 1, _WRITERS))
     write_json(target / "results.json", record)
-    return record, target
 
 
 def figures(
@@ -102,67 +153,89 @@ def figures(
     """
     from madminer_workflow import figures as draw
 
-    for name, data in combination.data.items():
-        suffix = "" if name == EXPECTED else f"_{name}"
-        for figure_name, figure in _limit_figures(combination, data, units):
-            yield figure_name + suffix, figure
-    if OBSERVED in combination.data:
-        yield from _observed_figures(combination, units)
+    wanted = combination.configuration.plotting
+    yield from limit_figures(combination.data, wanted, units)
     for name, one in diagnoses.items():
         figure = draw.diagnostics(one.diagnostics, one.verdict, one.curves)
         yield f"diagnostics_{name}", figure
     if combination.members:
         yield "training", draw.training(_losses(combination))
     comparisons = _comparisons(combination)
-    if combination.configuration.plotting.correlations and comparisons:
+    if wanted.correlations and comparisons:
         yield "correlations", draw.ratios(comparisons)
     if combination.fisher:
         yield "fisher", draw.fisher(combination.fisher, combination.parameters, units)
 
 
+def limit_figures(
+    data: Mapping[str, DataLimits], wanted: Plotting, units: dict[str, str] | None = None
+) -> Iterator[tuple[str, Figure]]:
+    """Yields the figures of limits, with their names.
+
+    Args:
+        data: The limits for each set of data.
+        wanted: Which figures are drawn.
+        units: Units of the parameters by name.
+    """
+    for name, one in data.items():
+        suffix = "" if name == EXPECTED else f"_{name}"
+        for figure_name, figure in _limit_figures(one, wanted, units):
+            yield figure_name + suffix, figure
+        ending = "" if name == OBSERVED else suffix
+        for figure_name, figure in _observed_figures([*data.values()], one, wanted, units):
+            yield figure_name + ending, figure
+
+
 def _limit_figures(
-    combination: Combination, data: DataLimits, units: dict[str, str] | None
+    data: DataLimits, wanted: Plotting, units: dict[str, str] | None
 ) -> Iterator[tuple[str, Figure]]:
     """Yields the figures of the limits for one set of data."""
     from madminer_workflow import figures as draw
 
-    wanted, exact = combination.configuration.plotting, data.exact
+    exact = data.exact
     shown = [limit for limit in data.limits.values() if wanted.rates or limit.name != "rate"]
     background = wanted.all_methods_pvalue
-    for which in _shown(combination):
+    for which in data.shown:
         if wanted.all_methods:
             yield f"limits_{which}", draw.limits(shown, which, exact, units, background)
             yield f"p_values_{which}", draw.p_values(shown, which, exact, units)
         if wanted.all_methods_separate:
             yield f"limits_separate_{which}", draw.separate(shown, which, exact, units)
-    if wanted.all_methods and len(combination.parameters) <= 2:
+    if wanted.all_methods and len(data.scan.parameters) <= 2:
         yield "overview", draw.overview(shown, exact, units)
 
 
 def _observed_figures(
-    combination: Combination, units: dict[str, str] | None
+    every: Sequence[DataLimits],
+    observed: DataLimits,
+    wanted: Plotting,
+    units: dict[str, str] | None,
 ) -> Iterator[tuple[str, Figure]]:
-    """Yields the figures of expected and observed limits together."""
+    """Yields the figures of observed limits and those expected at the same luminosity, if any."""
     from madminer_workflow import figures as draw
 
-    rates = combination.configuration.plotting.rates
-    expected, observed = combination.data[EXPECTED], combination.data[OBSERVED]
-    shown = [limit for limit in expected.limits.values() if rates or limit.name != "rate"]
+    luminosity_ipb = observed.scan.luminosity_ipb
+    comparable = [
+        data
+        for data in every
+        if not data.is_observed and data.scan.luminosity_ipb == luminosity_ipb
+    ]
+    if not (observed.is_observed and comparable):
+        return
+    expected = comparable[0]
+    shown = [limit for limit in expected.limits.values() if wanted.rates or limit.name != "rate"]
     exact = (expected.exact, observed.exact)
-    for which in _shown(combination):
+    for which in observed.shown:
         figure = draw.observed(shown, [*observed.limits.values()], which, *exact, units)
         yield f"observed_{which}", figure
 
 
-def _shown(combination: Combination) -> list[Which]:
-    """Returns which limits are drawn, with the rate or without."""
-    return [
-        "full" if rate else "kinematics" for rate in combination.configuration.limits.include_xsec
-    ]
+def units_of(events: Events) -> dict[str, str] | None:
+    """Returns the units of the parameters where the event file states one.
 
-
-def _units(events: Events) -> dict[str, str] | None:
-    """Returns the units of the parameters where the event file states one."""
+    Args:
+        events: The events.
+    """
     unit = (events.header.process or {}).get("unit")
     return None if unit is None else dict.fromkeys(events.header.parameter_names, unit)
 

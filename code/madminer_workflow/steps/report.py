@@ -8,12 +8,18 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from madminer_workflow.steps.data import EXPECTED
+
 __all__ = ["table"]
 
 _WIDTH = 80
 _CELL_WIDTH = 32  # of the longest cell, that of the best fit
 _REASON_WIDTH = 55  # of that of a verdict
+_NAME_WIDTH = 22  # of the name of a combination
 _STAR = " *"
+_BORDER = "* at the border of the scan: there may be more outside"
+_SIZES = {1: "interval", 2: "area"}
+_VERDICTS = ("", "trust", "caution", "distrust")  # from good to bad
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -22,12 +28,63 @@ def table(results: Mapping[str, Any]) -> str:
     Args:
         results: The content of results.json.
     """
+    if "combinations" in results:
+        return _comparison(results)
     lines: list[str] = []
-    for data in (results, *results["data"].values()):
-        lines += ["", *_heading(data, results["luminosity_ipb"]), *_tables(data, results)]
+    common = {key: results[key] for key in ("parameters", "luminosity_ipb", "shown")}
+    for name, further in {"": results, **results["data"]}.items():
+        data = {**common, **further}
+        title = f"{name}: " if data.get("is_experiment") else ""
+        lines += ["", *_heading(title, data), *_tables(data)]
     if any(_STAR in line for line in lines):
-        lines += ["", "* at the border of the scan: there may be more outside"]
+        lines += ["", _BORDER]
     return "\n".join([*lines[1:], *_verdicts(results["limits"])])
+
+
+def _comparison(results: Mapping[str, Any]) -> str:
+    """Returns the comparison of combinations; the first set of data stands for all."""
+    combinations = results["combinations"]
+    first = combinations[0]["data"][EXPECTED]
+    size = _SIZES.get(len(results["parameters"]), "volume")
+    rows = [[["combination"], ["method"], [f"95 % {size}"], ["kinematics"], ["trust"]]]
+    tables = {
+        one["name"]: {
+            method: _compared(method, limit)
+            for method, limit in one["data"][EXPECTED]["limits"].items()
+        }
+        for one in combinations
+    }
+    # What needs no training is the same everywhere, unless its settings vary.
+    same = [
+        cells
+        for method, cells in tables[combinations[0]["name"]].items()
+        if len(tables) > 1 and all(table.get(method) == cells for table in tables.values())
+    ]
+    for name, table in [*tables.items(), ("all", {cells[0]: cells for cells in same})]:
+        own = [cells for cells in table.values() if cells not in same or name == "all"]
+        if own:
+            title = textwrap.wrap(name.replace("__", " "), _NAME_WIDTH) or ["all"]
+            rows.append([title, *map(list, zip(*own, strict=True))])
+    lines = [*_heading("", first), "", *_aligned(rows)]
+    notes = ["", "mean and standard deviation over initialisations"]
+    notes = notes if any(one["initialisations"] for one in combinations) else []
+    if any(_STAR in line for line in lines):
+        notes += ["", _BORDER]
+    return "\n".join([*lines, *notes])
+
+
+def _compared(method: str, limit: Mapping[str, Any]) -> list[str]:
+    """Returns the cells of one method of a combination."""
+    verdict = max(limit.get("verdicts", [""]), key=_VERDICTS.index)
+    return [method, _mean_size(limit, "full"), _mean_size(limit, "kinematics"), verdict]
+
+
+def _mean_size(limit: Mapping[str, Any], which: str) -> str:
+    """Returns the size of a region with its spread, or its Monte Carlo error without one."""
+    column = f"size_95_{which}"
+    std, error = limit[column]["std"], limit[f"{column}_mc_error"]["mean"]
+    star = _STAR if limit[f"touches_border_95_{which}"] else ""
+    return _with_error(limit[column]["mean"], error if std is None else std) + star
 
 
 def _verdicts(limits: Mapping[str, Any]) -> list[str]:
@@ -40,23 +97,23 @@ def _verdicts(limits: Mapping[str, Any]) -> list[str]:
     return ["", "can they be trusted:", *_aligned(rows)] if rows else []
 
 
-def _heading(data: Mapping[str, Any], luminosity_ipb: float) -> list[str]:
+def _heading(title: str, data: Mapping[str, Any]) -> list[str]:
     """Returns what the limits are for."""
     if "n_observed" in data:
         what, n_events = "Observed limits", f"{data['n_observed']:.0f}"
     else:
         theta = ", ".join(f"{name} = {value:g}" for name, value in data["theta_true"].items())
         what, n_events = f"Expected limits for {theta}", f"{data['n_expected']:.5g}"
-    line = f"{what}, {luminosity_ipb:g} /pb, {n_events} events"
+    line = f"{title}{what}, {data['luminosity_ipb']:g} /pb, {n_events} events"
     return textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
 
 
-def _tables(data: Mapping[str, Any], results: Mapping[str, Any]) -> list[str]:
+def _tables(data: Mapping[str, Any]) -> list[str]:
     """Returns the limits for one set of data, with the rate and without."""
-    lines, parameters = [], results["parameters"]
-    size = {1: "interval", 2: "area"}.get(len(parameters), "volume")
+    lines, parameters = [], data["parameters"]
+    size = _SIZES.get(len(parameters), "volume")
     kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
-    for kind in (kind for kind in kinds if kind in results["shown"]):
+    for kind in (kind for kind in kinds if kind in data["shown"]):
         rows = [
             [[name], *_row(limit[kind], parameters)]
             for name, limit in data["limits"].items()

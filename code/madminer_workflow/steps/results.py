@@ -43,13 +43,12 @@ def results(
     configuration, header = combination.configuration, events.header
     first, *others = combination.data
     headline, names = combination.data[first], header.parameter_names
-    shown = {True: "full", False: "kinematics"}
     return {
         "parameters": names,
         **_data(headline, names),
         "luminosity_ipb": headline.scan.luminosity_ipb,
         "seed": configuration.seed,
-        "shown": [shown[rate] for rate in configuration.limits.include_xsec],
+        "shown": headline.shown,
         "events": {"total": len(events), **asdict(configuration.splits)},
         "cross_sections_pb": {
             "theta_true": headline.scan.n_observed / headline.scan.luminosity_ipb,
@@ -59,10 +58,7 @@ def results(
             name: limit | _method(combination, name) | _diagnosis(diagnoses.get(name))
             for name, limit in _limits(headline).items()
         },
-        "data": {
-            name: _data(combination.data[name], names) | {"limits": _limits(combination.data[name])}
-            for name in others
-        },
+        "data": {name: _further(combination.data[name], names) for name in others},
         "fisher_information": {f.name: _fisher(f) for f in combination.fisher},
     }
 
@@ -70,9 +66,20 @@ def results(
 def _data(data: DataLimits, names: Sequence[str]) -> dict[str, Any]:
     """Returns the true point and the number of events of expected data, or the observed number."""
     scan = data.scan
-    if np.isnan(scan.theta_true).any():
+    if data.is_observed:
         return {"n_observed": scan.n_observed}
     return {"theta_true": _named(names, scan.theta_true), "n_expected": scan.n_observed}
+
+
+def _further(data: DataLimits, names: Sequence[str]) -> dict[str, Any]:
+    """Returns what is known about further data."""
+    return {
+        **_data(data, names),
+        "luminosity_ipb": data.scan.luminosity_ipb,
+        "shown": data.shown,
+        "is_experiment": data.is_experiment,
+        "limits": _limits(data),
+    }
 
 
 def _limits(data: DataLimits) -> dict[str, Any]:
@@ -153,7 +160,7 @@ def _member(member: Member) -> dict[str, Any]:
     history: Mapping[str, Any] = member.history
     return {
         "member": member.number,
-        "seed": member.model["seed"],
+        "seed": member.model["training"]["seed"],
         "best_epoch": history["best_epoch"],
         "validation_loss": min(history["validation_loss"]),
         "training_seconds": sum(history["seconds"]),

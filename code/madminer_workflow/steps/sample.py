@@ -71,7 +71,11 @@ class SampleRecord:
 
 
 def sample(
-    configuration: Configuration, events: Events, output_dir: Path, base_seed: int | None = None
+    configuration: Configuration,
+    events: Events,
+    output_dir: Path,
+    base_seed: int | None = None,
+    name: str = "",
 ) -> list[SampleRecord]:
     """Draws and writes the samples of every method to <output_dir>/samples/<method>.
 
@@ -83,6 +87,7 @@ def sample(
         events: All events of the file.
         output_dir: The folder of the run.
         base_seed: Seed of the samples in place of that of the configuration.
+        name: Name of the folder in place of that of the method, if there is only one.
 
     Returns:
         What was drawn, one record a method.
@@ -99,7 +104,7 @@ def sample(
         weighted = METHODS[method.name].weighted
         drawn, seeds = _all(base, method, events) if weighted else _draw(base, method, parts)
         records.append(_record(method, events, checksum, drawn, seeds))
-        with staged(output_dir / "samples" / method.name) as folder:
+        with staged(output_dir / "samples" / (name or method.name)) as folder:
             for part, samples in drawn.items():
                 samples.save(folder, part)
             write_json(folder / "samples.json", records[-1])

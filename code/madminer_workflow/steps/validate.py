@@ -10,7 +10,7 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from time import process_time
@@ -203,7 +203,7 @@ def _train(
     sample(configuration, events, folder)
     seconds: dict[str, float] = {}
     for method in configuration.methods:
-        learner = replace(load_learner(input_file, method.name), seed=configuration.seed)
+        learner = load_learner(input_file, method.name).seeded(configuration.seed)
         samples = folder / "samples" / method.name
         for member in range(method.n_networks):
             start = process_time()

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from madminer_workflow.configuration.schema import allowed, nearest, resolved, schema
-from madminer_workflow.errors import InputError
+from madminer_workflow.configuration.schema import allowed, rule_of
 
 __all__ = ["Description", "describe"]
 
@@ -53,22 +52,3 @@ def describe(name: str) -> Description:
         default=default if words is None else words.format(default),
         help=found["description"],
     )
-
-
-def rule_of(name: str) -> dict[str, Any]:
-    """Returns the schema of a key.
-
-    Args:
-        name: The way to the key, with dots.
-
-    Raises:
-        InputError: There is no such key.
-    """
-    found = schema()
-    for number, key in enumerate(parts := name.split(".")):
-        properties, others = found.get("properties", {}), found.get("additionalProperties")
-        if key not in properties and not isinstance(others, dict):
-            path = ".".join(parts[: number + 1])
-            raise InputError(f"{path}: unknown key, {nearest(key, properties)}")
-        found = resolved(properties.get(key, others))
-    return {"description": ""} | found

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from madminer_workflow.configuration import merge
+from madminer_workflow.configuration.loading import dumped
 from madminer_workflow.configuration.merging import located
-from madminer_workflow.configuration.schema import schema, shown, validate
+from madminer_workflow.configuration.schema import rule_of, schema, shown, validate
+from madminer_workflow.configuration.sweep import points
 from madminer_workflow.errors import InputError
-from madminer_workflow.studies.description import describe, rule_of
+from madminer_workflow.storage import write_text
+from madminer_workflow.studies.description import describe
 from madminer_workflow.studies.values import labelled, plain
 
 if TYPE_CHECKING:
@@ -51,6 +54,7 @@ class Parameters:
         """
         document = plain(values)
         validate(document)
+        points(document)
         document = located(document, Path.cwd())
         object.__setattr__(self, "_text", json.dumps(document, sort_keys=True))
 
@@ -138,6 +142,18 @@ class Parameters:
         from madminer_workflow.studies.study import Study  # which imports this module
 
         return Study(self, tuple(((key, labelled(value)),) for value in values))
+
+    def write(self, path: str | Path) -> Path:
+        """Writes an input file.
+
+        Args:
+            path: The file, with the suffix .yml.
+
+        Returns:
+            The file.
+        """
+        write_text(path, dumped(self.document))
+        return Path(path)
 
     def __repr__(self) -> str:
         """Returns the call that makes these parameters."""

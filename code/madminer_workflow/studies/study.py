@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from madminer_workflow.configuration.loading import dumped
+from madminer_workflow.configuration.labels import combination_name
 from madminer_workflow.configuration.resolve import resolve
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import read_header
-from madminer_workflow.storage import write_json, write_text
-from madminer_workflow.studies.names import combination_name
+from madminer_workflow.storage import write_json
 from madminer_workflow.studies.parameters import Parameters
-from madminer_workflow.studies.values import unlabelled
+from madminer_workflow.studies.values import label, unlabelled
 
 __all__ = ["Study", "combine"]
 
@@ -83,6 +82,28 @@ class Study(Mapping[str, Parameters]):
             for name, point in zip(self, self._points, strict=True)
         }
 
+    def swept(self, name: str = "") -> Parameters:
+        """Returns the parameters of one run with a sweep over all combinations.
+
+        Args:
+            name: Name of the sweep.
+
+        Raises:
+            InputError: What does not vary has a sweep already.
+
+        >>> study = Parameters(methods=["sally"]).vary("training.epochs", [5, 10])
+        >>> study.swept("epochs")["sweep.list"][1]
+        {'name': 'epochs-10', 'training.epochs': 10}
+        """
+        if "sweep" in self.base.document:
+            raise InputError("sweep: given, expected none where combinations become one")
+        derived = [key for key, _ in self._derived]
+        rows = [
+            {"name": one, **values, **{key: self[one][key] for key in derived}}
+            for one, values in self.table.items()
+        ]
+        return self.base.replace({"sweep": {"name": name or self._keys, "list": rows}})
+
     def check(self, data_file: str | Path) -> None:
         """Checks every combination against an event file.
 
@@ -112,7 +133,7 @@ class Study(Mapping[str, Parameters]):
         """
         files = {name: Path(folder) / f"{name}.yml" for name in self}
         for name, parameters in self.items():
-            write_text(files[name], dumped(parameters.document))
+            parameters.write(files[name])
         rows = [
             {"name": name, "input_file": files[name].name, "values": values}
             for name, values in self.table.items()
@@ -134,8 +155,12 @@ class Study(Mapping[str, Parameters]):
 
     def __repr__(self) -> str:
         """Returns what varies, and how many combinations there are."""
-        keys = ", ".join(key for key, _ in self._points[0])
-        return f"<Study of {keys}: {len(self)} combinations>"
+        return f"<Study of {self._keys}: {len(self)} combinations>"
+
+    @property
+    def _keys(self) -> str:
+        """What varies."""
+        return ", ".join(key for key, _ in self._points[0])
 
     @functools.cached_property
     def _combinations(self) -> dict[str, Parameters]:
@@ -145,7 +170,7 @@ class Study(Mapping[str, Parameters]):
             parameters = self.base.replace({key: unlabelled(value) for key, value in point})
             for key, function in self._derived:
                 parameters = parameters.replace({key: function(parameters)})
-            name = combination_name(point)
+            name = combination_name([(key, label(value)) for key, value in point])
             if name in found:
                 raise InputError(f"{name}: this combination is given twice, expected once")
             found[name] = parameters

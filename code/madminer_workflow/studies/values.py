@@ -6,10 +6,11 @@ import json
 import os
 from typing import Any
 
+from madminer_workflow.configuration import labels
 from madminer_workflow.errors import InputError
 from madminer_workflow.studies.spaces import Choice
 
-__all__ = ["labelled", "plain", "unlabelled"]
+__all__ = ["label", "labelled", "plain", "unlabelled"]
 
 
 def plain(value: Any) -> Any:
@@ -37,6 +38,15 @@ def labelled(value: Any) -> Any:
         InputError: An input file cannot have it.
     """
     return Choice(value.label, plain(value.value)) if isinstance(value, Choice) else plain(value)
+
+
+def label(value: Any) -> str:
+    """Returns a value as part of a name: its label, or one that is made from it.
+
+    Args:
+        value: A value or a `Choice`.
+    """
+    return value.label if isinstance(value, Choice) else labels.label(value)
 
 
 def unlabelled(value: Any) -> Any:

@@ -1,0 +1,56 @@
+"""Files that an input file names: those of observed events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["file_of", "with_files"]
+
+Rename = Callable[[str], str]
+
+_EVERY = ("grid", "zip")
+
+
+def file_of(observed: Any) -> str:
+    """Returns the file that a block of observed events names.
+
+    Args:
+        observed: The name, or keys of which `data` is the name.
+
+    >>> file_of("run.csv"), file_of({"data": "run.csv"})
+    ('run.csv', 'run.csv')
+    """
+    return str(observed["data"] if isinstance(observed, Mapping) else observed)
+
+
+def with_files(document: Mapping[str, Any], rename: Rename) -> dict[str, Any]:
+    """Returns a document with other names of all files, also of those in combinations of a sweep.
+
+    Args:
+        document: The content of an input file; what the schema does not allow is left alone.
+        rename: Gives the new name of a file.
+
+    >>> sweep = {"zip": {"observed.data": ["a.csv"]}, "list": [{"observed": {"data": "b.csv"}}]}
+    >>> with_files({"sweep": sweep}, str.upper)["sweep"]["zip"]
+    {'observed.data': ['A.CSV']}
+    """
+    return {key: _renamed(key, value, rename) for key, value in document.items()}
+
+
+def _renamed(key: str, value: Any, rename: Rename) -> Any:
+    """Returns the value of a key, which may be written with dots, with other names of files."""
+    if key in ("observed", "observed.data") and isinstance(value, str):
+        return rename(value)
+    if key == "observed" and isinstance(value, Mapping) and isinstance(value.get("data"), str):
+        return {**value, "data": rename(value["data"])}
+    if key in ("experiments", "variants", "list") and isinstance(value, list):
+        return [with_files(row, rename) if isinstance(row, Mapping) else row for row in value]
+    if key in ("sweep", "document") and isinstance(value, Mapping):
+        return with_files(value, rename)
+    if key in _EVERY and isinstance(value, Mapping):
+        return {
+            name: [_renamed(name, one, rename) for one in some] if isinstance(some, list) else some
+            for name, some in value.items()
+        }
+    return value

@@ -1,0 +1,345 @@
+"""The plotting step of several variants: the products of each, and what compares them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from madminer_workflow.configuration.model import Plotting
+from madminer_workflow.configuration.variants import Part
+from madminer_workflow.errors import InputError
+from madminer_workflow.events import Events
+from madminer_workflow.statistics import mean_limit
+from madminer_workflow.steps.combine import DataLimits
+from madminer_workflow.steps.data import EXPECTED
+from madminer_workflow.steps.plot import (
+    limit_figures,
+    plot_into,
+    products_folder,
+    units_of,
+    write_products,
+)
+from madminer_workflow.storage import write_json, write_text
+from madminer_workflow.storage.provenance import provenance
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Run", "comparison", "plot_variants", "rows"]
+
+Record = Mapping[str, Any]
+
+_WHICH = ("full", "kinematics")
+_LEVELS = ("68", "95")
+_ABOUT = (
+    "theta_true",
+    "n_expected",
+    "n_observed",
+    "luminosity_ipb",
+    "shown",
+    "is_experiment",
+)
+_LEAST = 2  # initialisations that have a spread
+_DRAWN = "95"  # the level of the regions that are drawn
+
+
+@dataclass(frozen=True)
+class Run:
+    """The products of one variant.
+
+    Attributes:
+        name: Its name, which is also that of its folder.
+        record: What varies: `combination`, `values`, `initialisation` and the name of the `sweep`.
+        results: The content of its results.json.
+        data: Its limits for each set of data.
+    """
+
+    name: str
+    record: Record
+    results: Record
+    data: Mapping[str, DataLimits]
+
+
+def plot_variants(
+    parts: Sequence[Part],
+    events: Events,
+    result_files: Sequence[Path],
+    output_dir: Path,
+    input_file: Path,
+) -> tuple[dict[str, Any], Path]:
+    """Writes the products of all variants into folders of their names, and compares them.
+
+    results.json comes last: where it is, everything is.
+
+    Args:
+        parts: The variants, with the places of their results among those of all networks.
+        events: All events of the file.
+        result_files: The folders of the results of all networks.
+        output_dir: The WORKDIR.
+        input_file: The input file, for the record.
+
+    Returns:
+        The content of results.json, and the folder of the products.
+
+    Raises:
+        InputError: The results cannot be read or do not belong together.
+    """
+    target = products_folder(output_dir)
+    (target / "results.json").unlink(missing_ok=True)
+    runs = [_run(part, events, result_files, target, input_file) for part in parts]
+    inputs = provenance(data_file=events.header.path, input_file=input_file)
+    wanted = parts[0].configuration.plotting
+    for name, group in _groups(runs).items():
+        if name and group[0].record["initialisation"] is not None:
+            _write(target / name, group, wanted, events, inputs)
+    write_text(target / "sweep.csv", _csv(runs))
+    return _write(target, runs, wanted, events, inputs), target
+
+
+def rows(run: Run) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a variant in sweep.csv: one for each set of data and method.
+
+    Args:
+        run: The variant.
+    """
+    for data, found in _data(run.results).items():
+        for method, limit in found["limits"].items():
+            own = run.results["limits"].get(method, {})
+            yield {
+                "combination": run.record["combination"],
+                "initialisation": run.record["initialisation"],
+                **run.record["values"],
+                "data": data,
+                "luminosity_ipb": found["luminosity_ipb"],
+                "method": method,
+                **dict(_numbers(limit)),
+                **_learned(own),
+                "verdict": own.get("verdict", {}).get("level"),
+                "folder": run.name,
+            }
+
+
+def comparison(runs: Sequence[Run]) -> dict[str, Any]:
+    """Returns what compares variants: mean and standard deviation over the initialisations.
+
+    Args:
+        runs: The variants.
+    """
+    return {
+        "parameters": runs[0].results["parameters"],
+        "sweep": {
+            "name": runs[0].record["sweep"] or None,
+            "keys": list(dict.fromkeys(key for run in runs for key in run.record["values"])),
+        },
+        "combinations": [_combination(name, group) for name, group in _groups(runs).items()],
+    }
+
+
+def _run(
+    part: Part, events: Events, result_files: Sequence[Path], target: Path, input_file: Path
+) -> Run:
+    """Writes the products of one variant and returns them."""
+    record, places = part.record, part.record["results"]
+    if max(place["member"] for place in places) >= len(result_files):
+        raise InputError(
+            f"result_files: {len(result_files)} results, expected those of all members, as "
+            f"{part.name} needs number {max(place['member'] for place in places) + 1}"
+        )
+    folders = [result_files[place["member"]] / place["evaluation"] for place in places]
+    about = {key: record[key] for key in ("combination", "values", "initialisation", "sweep")}
+    write_json(target / part.name / "combination.json", about)
+    combination, results = plot_into(
+        target / part.name, part.configuration, events, folders, input_file
+    )
+    return Run(part.name, about, results, _without_replicas(combination.data))
+
+
+def _without_replicas(data: Mapping[str, DataLimits]) -> dict[str, DataLimits]:
+    """Returns limits without what takes most memory."""
+    return {
+        name: replace(one, limits={key: replace(v, replicas={}) for key, v in one.limits.items()})
+        for name, one in data.items()
+    }
+
+
+def _write(
+    target: Path, runs: Sequence[Run], plotting: Plotting, events: Events, inputs: Record
+) -> dict[str, Any]:
+    """Writes what compares variants; means of limits, too, if they differ by initialisation only.
+
+    Returns:
+        The content of results.json.
+    """
+    record = comparison(runs) | {"provenance": inputs}
+    drawn = dict(_figures(runs))
+    means: Mapping[str, DataLimits] = {}
+    if len(record["combinations"]) == 1 and runs[0].record["initialisation"] is not None:
+        means = _means(runs)
+        drawn |= dict(limit_figures(means, plotting, units_of(events)))
+    write_products(target, means, drawn, record)
+    return record
+
+
+def _means(runs: Sequence[Run]) -> dict[str, DataLimits]:
+    """Returns the limits with the mean and the standard deviation of q over variants."""
+    return {
+        name: replace(
+            one,
+            limits={
+                method: mean_limit([run.data[name].limits[method] for run in runs])
+                for method in one.limits
+                if all(method in run.data[name].limits for run in runs)
+            },
+        )
+        for name, one in runs[0].data.items()
+    }
+
+
+def _groups(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Returns the variants of each combination, which differ by their initialisation."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.record["combination"], []).append(run)
+    return groups
+
+
+def _data(results: Record) -> dict[str, Record]:
+    """Returns what is known about each set of data, by its name."""
+    return {EXPECTED: results, **results["data"]}
+
+
+def _numbers(limit: Record) -> Iterator[tuple[str, Any]]:
+    """Yields the numbers of a limit by the names of their columns."""
+    for which in _WHICH:
+        for level in _LEVELS:
+            region = limit[which]["regions"][level]
+            yield f"size_{level}_{which}", region["size"]
+            yield f"size_{level}_{which}_mc_error", region["size_mc_error"]
+            yield f"touches_border_{level}_{which}", region["touches_border"]
+        for parameter, value in limit[which]["best_fit"].items():
+            yield f"best_fit_{which}_{parameter}", value
+
+
+def _learned(method: Record) -> dict[str, float | None]:
+    """Returns what is known about the training of a method and the bias that it left."""
+    members = method.get("members", [])
+    bias = (method.get("diagnostics", {}).get("bias_test") or {}).get("size")
+    return {
+        "validation_loss": _mean([member["validation_loss"] for member in members]),
+        "training_seconds": sum(member["training_seconds"] for member in members) or None,
+        "bias_test": bias,
+    }
+
+
+def _combination(name: str, runs: Sequence[Run]) -> dict[str, Any]:
+    """Returns the record of one combination."""
+    seeds = [run.record["initialisation"] for run in runs]
+    return {
+        "name": name,
+        "values": runs[0].record["values"],
+        "initialisations": None if seeds == [None] else seeds,
+        "folders": [run.name for run in runs],
+        "data": {
+            data: {
+                **{key: found[key] for key in _ABOUT if key in found},
+                "limits": {
+                    method: _method([run.results for run in runs], data, method)
+                    for method in found["limits"]
+                },
+            }
+            for data, found in _data(runs[0].results).items()
+        },
+    }
+
+
+def _method(results: Sequence[Record], data: str, method: str) -> dict[str, Any]:
+    """Returns mean and standard deviation of the numbers of a method over initialisations."""
+    limits = [_data(one)[data]["limits"].get(method) for one in results]
+    numbers = [dict(_numbers(limit)) for limit in limits if limit is not None]
+    learned = [one["limits"][method] for one in results if method in one["limits"]]
+    columns = [one | _learned(own) for one, own in zip(numbers, learned, strict=True)]
+    found: dict[str, Any] = {}
+    for column in columns[0]:
+        values = [one[column] for one in columns]
+        if column.startswith("touches_border"):
+            found[column] = any(values)
+        else:
+            found[column] = {"mean": _mean(values), "std": _std(values)}
+    verdicts = [own["verdict"]["level"] for own in learned if "verdict" in own]
+    return found | ({"verdicts": verdicts} if verdicts else {})
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Returns the mean of what is known."""
+    known = _known(values)
+    if len(set(known)) == 1:  # without the rounding of a sum
+        return known[0]
+    return float(np.mean(known)) if known else None
+
+
+def _std(values: Sequence[float | None]) -> float | None:
+    """Returns the standard deviation of what is known, if that is enough."""
+    known = _known(values)
+    if len(known) < _LEAST:
+        return None
+    return float(np.std(known, ddof=1)) if len(set(known)) > 1 else 0.0
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    """Returns the values that are finite numbers."""
+    return [value for value in values if value is not None and np.isfinite(value)]
+
+
+def _csv(runs: Sequence[Run]) -> str:
+    """Returns the content of sweep.csv."""
+    table = [row for run in runs for row in rows(run)]
+    keys = (key for run in runs for key in run.record["values"])
+    columns = dict.fromkeys(
+        ("combination", "initialisation", *keys, *(key for row in table for key in row))
+    )
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: _cell(value) for key, value in row.items()} for row in table)
+    return stream.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Returns a value as the text of a cell; lists and blocks as JSON."""
+    if value is None or (isinstance(value, float) and not np.isfinite(value)):
+        return ""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _figures(runs: Sequence[Run]) -> Iterator[tuple[str, Figure]]:
+    """Yields the figures that compare the sizes of regions, one for each set of data."""
+    from madminer_workflow.figures import ComparedSize, comparison
+
+    for data in dict.fromkeys(data for run in runs for data in _data(run.results)):
+        sizes = [
+            ComparedSize(name, method, which, *_sizes(group, data, method, which))
+            for name, group in _groups(runs).items()
+            for found in [_data(group[0].results).get(data, {"limits": {}})]
+            for method in found["limits"]
+            for which in found["shown"]
+            if which == "full" or method != "rate"
+        ]
+        ending = "" if data == EXPECTED else f"_{data}"
+        n_parameters = len(runs[0].results["parameters"])
+        yield f"sweep{ending}", comparison(sizes, n_parameters, title=runs[0].record["sweep"])
+
+
+def _sizes(
+    runs: Sequence[Run], data: str, method: str, which: str
+) -> tuple[list[float], float | None]:
+    """Returns the sizes of the regions of several initialisations, and their Monte Carlo error."""
+    limits = [_data(run.results)[data]["limits"].get(method) for run in runs]
+    regions = [limit[which]["regions"][_DRAWN] for limit in limits if limit is not None]
+    return [one["size"] for one in regions], _mean([one["size_mc_error"] for one in regions])
