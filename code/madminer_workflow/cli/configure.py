@@ -31,5 +31,8 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
             write_json(folder / name, content)
         if configuration.observed is not None:
             configuration.observed.save(folder / observed_file(configuration.observed))
+        for method in configuration.methods:
+            if method.routine is not None:
+                method.routine.save(folder)
     published = plan(document, (output_dir / "settings").resolve())
     write_text(output_dir / "publish.yml", yaml.safe_dump(published, sort_keys=False))

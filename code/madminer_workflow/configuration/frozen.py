@@ -44,6 +44,11 @@ def freeze(inputs: Inputs, configuration: Configuration, header: Header, folder:
     if configuration.observed is not None:
         document |= {"observed": complete(configuration, header)["observed"]}
         configuration.observed.save(folder / document["observed"]["data"])
+    for method in configuration.methods:
+        if method.routine is not None:
+            where = {"class": method.routine.kept, "code": method.routine.code}
+            document[method.name] = document.get(method.name, {}) | where
+            method.routine.save(folder)
     rows = (f"{key}: {_flow(row)}\n" for key, row in origins(inputs, configuration, header).items())
     write_text(folder / RESOLVED_FILE, "".join(rows))
     write_text(folder / MERGED_FILE, dumped(document))
@@ -64,6 +69,9 @@ def origins(inputs: Inputs, configuration: Configuration, header: Header) -> dic
     document = complete(configuration, header)
     if configuration.observed is not None:
         document["observed"] = {"data": str(configuration.observed.path)}
+    for method in configuration.methods:
+        if method.routine is not None:
+            document[method.name]["class"] = method.routine.reference
     return {
         ".".join(keys): {"value": value, "from": ", ".join(_givers(inputs, keys)) or _DEFAULT}
         for keys, value in _rows(document)

@@ -14,7 +14,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from madminer_workflow.configuration.loading import content, parsed
+from madminer_workflow.configuration import routines
+from madminer_workflow.configuration.loading import content, named, parsed
 from madminer_workflow.configuration.schema import nearest
 from madminer_workflow.errors import InputError
 
@@ -108,7 +109,7 @@ def merge(paths: Sequence[str | Path], profile: str = "default") -> Inputs:
     Raises:
         InputError: A file cannot be read or is not YAML, or there is no such profile.
     """
-    trees = [_tree(located(content(path), Path(path).parent), str(path)) for path in paths]
+    trees = [_tree(_read(path), str(path)) for path in paths]
     start = _tree(parsed(profile_text(profile)), f"profile {profile}")
     tree = functools.reduce(_merged, trees, start)
     return Inputs(tuple(dict.fromkeys(map(str, paths))), tree if isinstance(tree, dict) else {})
@@ -130,16 +131,27 @@ def profile_text(name: str) -> str:
 
 
 def located(document: Document, folder: Path) -> Document:
-    """Returns a document with the path of the observed events from here, not from its folder.
+    """Returns a document with paths from here, not from its folder, and with names of all methods.
 
     Args:
         document: The content of an input file, unchecked.
         folder: The folder of the file.
+
+    Raises:
+        InputError: Two methods have the same name.
     """
+    document = routines.located(routines.with_names(document), folder)
     observed = document.get("observed")
     if not isinstance(observed, dict) or not isinstance(observed.get("data"), str):
         return document
     return document | {"observed": observed | {"data": str(folder / observed["data"])}}
+
+
+def _read(path: str | Path) -> Document:
+    """Returns the content of an input file, with paths from here."""
+    document = content(path)
+    with named(path):
+        return located(document, Path(path).parent)
 
 
 def _tree(value: Any, source: str) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.estimators.registry import METHODS, MethodSpec
+from madminer_workflow.estimators.routines import Routine
 from madminer_workflow.events.observed import Observed
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Histogram",
     "Learner",
     "Limits",
+    "Members",
     "Method",
     "Plotting",
     "Prior",
@@ -96,8 +98,21 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Training:
-    """Settings of the training of one method.
+class Members:
+    """How many models of one method are trained.
+
+    Attributes:
+        n_members: Number of members of the ensemble, of each fold if there are folds.
+        n_folds: Number of folds for cross-fitted methods, whose members leave one out each.
+    """
+
+    n_members: int
+    n_folds: int
+
+
+@dataclass(frozen=True)
+class Training(Members):
+    """Settings of the training of the networks of one method.
 
     Attributes:
         hidden_layers: Units of each hidden layer.
@@ -109,8 +124,6 @@ class Training:
         alpha: Weight of the score in the losses that have one.
         early_stopping: Epochs without a better validation loss after which training ends; 0 for
             never. The best epoch is kept either way.
-        n_members: Number of networks of the ensemble, of each fold if there are folds.
-        n_folds: Number of folds for cross-fitted methods, whose networks leave one out each.
     """
 
     hidden_layers: tuple[int, ...]
@@ -121,23 +134,35 @@ class Training:
     final_learning_rate: float
     alpha: float
     early_stopping: int
-    n_members: int
-    n_folds: int
 
 
 @dataclass(frozen=True)
 class Method:
-    """One method of inference: its name, the form of its ratio, its samples and its training."""
+    """One method of inference.
+
+    Attributes:
+        name: Its name.
+        estimator: Form of the ratio.
+        sampling: How its samples are drawn.
+        training: Settings of the training; `Training` for networks.
+        routine: The estimator of one's own that it is; None for those in the table of methods.
+    """
 
     name: str
     estimator: Literal["parameterized", "quadratic"]
     sampling: Sampling
-    training: Training
+    training: Members
+    routine: Routine | None = None
+
+    @property
+    def spec(self) -> MethodSpec:
+        """What it estimates, and from what."""
+        return METHODS[self.name] if self.routine is None else self.routine.spec
 
     @property
     def n_networks(self) -> int:
-        """Number of networks that are trained."""
-        n_folds = self.training.n_folds if METHODS[self.name].weighted else 1
+        """Number of models that are trained."""
+        n_folds = self.training.n_folds if self.spec.weighted else 1
         return n_folds * self.training.n_members
 
 
@@ -149,13 +174,20 @@ class Learner:
         seed: The seed of the whole run.
         name: Name of the method.
         estimator: Form of the ratio.
-        training: Settings of the training.
+        training: Settings of the training; `Training` for networks.
+        routine: The estimator of one's own that it is; None for those in the table of methods.
     """
 
     seed: int
     name: str
     estimator: Literal["parameterized", "quadratic"]
-    training: Training
+    training: Members
+    routine: Routine | None = None
+
+    @property
+    def spec(self) -> MethodSpec:
+        """What it estimates, and from what."""
+        return METHODS[self.name] if self.routine is None else self.routine.spec
 
 
 @dataclass(frozen=True)
@@ -237,3 +269,4 @@ class Configuration:
     histogram: Histogram
     fisher: Fisher
     plotting: Plotting
+    pick_best: Literal["cross_entropy", "closure"] = "cross_entropy"

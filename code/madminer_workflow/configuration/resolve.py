@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from madminer_workflow.configuration.concerns import concerns
-from madminer_workflow.configuration.loading import named, read
+from madminer_workflow.configuration.loading import named
 from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import (
     Configuration,
@@ -16,6 +16,7 @@ from madminer_workflow.configuration.model import (
     Histogram,
     Learner,
     Limits,
+    Members,
     Method,
     Plotting,
     Sampling,
@@ -30,6 +31,7 @@ from madminer_workflow.configuration.names import (
     point_or_points,
     sequence,
 )
+from madminer_workflow.configuration.routines import routine, rules
 from madminer_workflow.configuration.schema import (
     default_for,
     defaults,
@@ -40,6 +42,7 @@ from madminer_workflow.configuration.schema import (
 )
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events.header import Header
 from madminer_workflow.events.observed import Observed, read_observed
 
@@ -70,7 +73,7 @@ def load(
     extra = dict(overrides or {})
     document = inputs.document | extra
     with inputs.named():
-        validate(document)
+        validate(document, rules(document))
         configuration = resolve(document, header)
     if "step" not in document:
         for concern in concerns(inputs.own | extra, configuration, header):
@@ -89,18 +92,22 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
     Raises:
         InputError: Something is not allowed, or the method is not among those of the file.
     """
-    document = read(input_file)
-    with named(input_file):
+    inputs = merge([input_file])
+    document = inputs.document
+    with inputs.named():
+        own = rules(document)
+        validate(document, own)
         known("methods", method, document["methods"])
         block = document.get(method, {})
         training = block.get("training", {}) | dict(overrides or {})
         document = document | {method: block | {"training": training}}
-        validate(document)
+        validate(document, own)
         return Learner(
             seed=_seed(document),
             name=method,
             estimator=document.get("estimator", defaults()["estimator"]),
             training=_training(method, document),
+            routine=routine(method, document),
         )
 
 
@@ -125,6 +132,7 @@ def resolve(document: Document, header: Header) -> Configuration:
         histogram=histogram,
         fisher=_fisher(document, header, histogram.observables[0], limits.thetas_true[0]),
         plotting=_plotting(document),
+        pick_best=document.get("pick_best", defaults()["pick_best"]),
     )
 
 
@@ -154,13 +162,14 @@ def _splits(document: Document, header: Header) -> Splits:
 
 def _method(name: str, document: Document, header: Header) -> Method:
     """Returns the settings of one method."""
-    block = document.get(name, {})
+    block, own = document.get(name, {}), routine(name, document)
     samples = _section(document, "samples") | block.get("samples", {})
+    single = (METHODS[name] if own is None else own.spec).kind == "score"
     return Method(
         name=name,
         estimator=document.get("estimator", defaults()["estimator"]),
         sampling=Sampling(
-            theta_0=_theta_0(name, block, header),
+            theta_0=_theta_0(name, block, header, single),
             theta_1=_theta_1(name, block, header),
             n_train=int(samples["train"]),
             n_validation=int(samples["validation"]),
@@ -168,12 +177,12 @@ def _method(name: str, document: Document, header: Header) -> Method:
             minimum_effective_samples=float(samples["minimum_effective"]),
         ),
         training=_training(name, document),
+        routine=own,
     )
 
 
-def _theta_0(name: str, block: Document, header: Header) -> Thetas:
-    """Returns the numerator, or where a score is taken."""
-    single = name in subschema(name, "theta_0")["x-single-point"]
+def _theta_0(name: str, block: Document, header: Header, single: bool) -> Thetas:
+    """Returns the numerator, or the single point where a score is taken."""
     if "theta_0" not in block:
         return reference(header) if single else everywhere(header)
     path = f"{name}.theta_0"
@@ -191,8 +200,10 @@ def _theta_1(name: str, block: Document, header: Header) -> Thetas:
     return thetas(f"{name}.theta_1", block["theta_1"], header)
 
 
-def _training(name: str, document: Document) -> Training:
+def _training(name: str, document: Document) -> Members:
     """Returns the settings of the training of one method."""
+    if name not in METHODS:
+        return _members(name, document)
     own = subschema("training")["x-default-by-method"].get(name, {})
     given = document.get(name, {}).get("training", {})
     settings = defaults("training") | own | document.get("training", {}) | given
@@ -215,6 +226,13 @@ def _training(name: str, document: Document) -> Training:
         n_members=int(settings["n_members"]),
         n_folds=int(settings["n_folds"]),
     )
+
+
+def _members(name: str, document: Document) -> Members:
+    """Returns how many models of an estimator of one's own are trained."""
+    given = document.get("training", {}) | document.get(name, {}).get("training", {})
+    numbers = defaults(name, "training")
+    return Members(**{key: int(given.get(key, number)) for key, number in numbers.items()})
 
 
 def _limits(document: Document, header: Header) -> Limits:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from madminer_workflow.configuration.document import Document
 from madminer_workflow.configuration.schema import subschema, uses
-from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.estimators.registry import METHODS, MethodSpec, of_own
 
 __all__ = [
     "evaluation_document",
@@ -32,7 +32,8 @@ def sampling_document(document: Document) -> Document:
         document: A complete document.
     """
     methods = {
-        name: _pick(document[name], "theta_0", "theta_1", "samples") for name in document["methods"]
+        name: _pick(document[name], "traits", "theta_0", "theta_1", "samples")
+        for name in document["methods"]
     }
     return {"step": "sampling"} | _pick(document, "methods", "seed", "splits") | methods
 
@@ -47,11 +48,12 @@ def training_document(document: Document, method: str) -> Document:
     training = {
         key: value
         for key, value in document[method]["training"].items()
-        if key != "n_members" and uses(method, subschema("training", key))
+        if key != "n_members" and uses(method, subschema(method, "training", key))
     }
+    own = _pick(document[method], "class", "code", "settings")
     estimator = ("estimator",) if uses(method, subschema("estimator")) else ()
     common = {"step": "training", "methods": [method], **_pick(document, "seed", *estimator)}
-    return common | {method: {"training": training}}
+    return common | {method: own | {"training": training}}
 
 
 def evaluation_document(document: Document, method: str) -> Document:
@@ -63,7 +65,7 @@ def evaluation_document(document: Document, method: str) -> Document:
     """
     cut = {"step": "evaluation", "methods": [method], **_pick(document, *_DATA)}
     # Only from a score is the Fisher information learned.
-    if method in subschema(method, "theta_0")["x-single-point"]:
+    if _spec(document, method).kind == "score":
         cut["fisher_information"] = _pick(document["fisher_information"], "bool", "theta_true")
     return cut | {method: _compared(document[method])}
 
@@ -76,13 +78,16 @@ def plotting_document(document: Document) -> Document:
     """
     histograms = ("include_xsec", "histogram_vars", "histogram_bins", "fisher_information")
     # Ensembles are evaluated together where their members come together.
-    ensembles = {
-        name: _compared(document[name])
+    methods = {
+        name: (
+            _compared(document[name])
+            if _n_networks(document, name) > 1
+            else _pick(document[name], "traits")
+        )
         for name in document["methods"]
-        if _n_networks(document, name) > 1
     }
-    cut = _pick(document, "methods", *_DATA, *histograms, "plotting")
-    return {"step": "plotting"} | cut | ensembles
+    cut = _pick(document, "methods", *_DATA, *histograms, "plotting", "pick_best")
+    return {"step": "plotting"} | cut | {name: block for name, block in methods.items() if block}
 
 
 def settings(document: Document) -> dict[str, Document]:
@@ -127,26 +132,32 @@ _MEMBER_STEPS = {"training": training_document, "evaluation": evaluation_documen
 
 def _members(document: Document) -> Iterator[tuple[str, str, int]]:
     """Yields name, method and number of each member, those first whose steps take longest."""
-    for method in sorted(document["methods"], key=_swiftness):
+    for method in sorted(document["methods"], key=lambda name: _swiftness(document, name)):
         for member in range(_n_networks(document, method)):
             yield f"{method}_{member}", method, member
 
 
-def _swiftness(method: str) -> tuple[bool, bool]:
+def _spec(document: Document, method: str) -> MethodSpec:
+    """Returns what a method estimates, and from what."""
+    own = document[method].get("traits")
+    return METHODS[method] if own is None else of_own(method, **own)
+
+
+def _swiftness(document: Document, method: str) -> tuple[bool, bool]:
     """Returns a key by which methods that are evaluated at each parameter point come first."""
-    spec = METHODS[method]
+    spec = _spec(document, method)
     return spec.kind == "score", spec.weighted
 
 
 def _n_networks(document: Document, method: str) -> int:
     """Returns how many networks a method trains."""
-    training = document[method]["training"]
-    return int(training["n_members"] * (training["n_folds"] if METHODS[method].weighted else 1))
+    training, weighted = document[method]["training"], _spec(document, method).weighted
+    return int(training["n_members"] * (training["n_folds"] if weighted else 1))
 
 
 def _compared(method: Document) -> Document:
     """Returns on how many events a method is compared with the truth of the samples."""
-    return {"samples": _pick(method["samples"], "test")}
+    return _pick(method, "traits") | {"samples": _pick(method["samples"], "test")}
 
 
 def _pick(document: Document, *keys: str) -> Document:

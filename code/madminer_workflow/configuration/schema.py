@@ -5,7 +5,8 @@ Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own
 `x-default-divisor` for its values; `x-words-by-number`, texts that stand for such values;
 `x-default-by-method`, for methods that have their own;
 `x-methods` and `x-sampling-methods`, who alone uses a key, and `x-not-methods`, who does not;
-`x-single-point`, the methods for which a key must give one parameter point.
+`x-single-point`, the methods for which a key must give one parameter point; `x-or`, what is allowed
+besides the values of a list; `x-own`, the keys that estimators of one's own have.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from madminer_workflow.errors import InputError
 
 __all__ = [
     "allowed",
+    "below",
     "default_for",
     "defaults",
     "meant_by",
@@ -68,8 +70,26 @@ def subschema(*keys: str) -> dict[str, Any]:
     """
     found = schema()
     for key in keys:
-        found = resolved(found["properties"][key])
+        found = resolved(below(found, key))
     return found
+
+
+def below(rule: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Returns the schema of a key of a block, or of keys that the block does not name.
+
+    Args:
+        rule: The schema of the block.
+        key: The key.
+
+    Raises:
+        KeyError: The block can have no such key.
+    """
+    if key in rule.get("properties", {}):
+        return dict(rule["properties"][key])
+    others = rule.get("x-own", rule.get("additionalProperties"))
+    if not isinstance(others, dict):
+        raise KeyError(key)
+    return others
 
 
 def uses(method: str, rule: Mapping[str, Any]) -> bool:
@@ -131,16 +151,18 @@ def _by_number(number: int, values: Sequence[int]) -> int:
     return values[min(number, len(values)) - 1]
 
 
-def validate(document: Mapping[str, Any]) -> None:
+def validate(document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> None:
     """Checks keys, types and values as far as that needs no event file.
 
     Args:
         document: The content of an input file.
+        own: The schemas of the blocks of estimators of one's own by their names.
 
     Raises:
         InputError: Something is not allowed; the message names it.
     """
-    error = next(_validator().iter_errors(document), None)
+    validator = _validator() if not own else _validator().evolve(schema=_with(own))
+    error = next(validator.iter_errors(document), None)
     if error is not None:
         raise InputError(_message(error))
 
@@ -155,7 +177,7 @@ def allowed(rule: Mapping[str, Any]) -> str:
     'an integer >= 2 or a list (each an integer)'
     """
     if "enum" in rule:
-        return "one of " + ", ".join(rule["enum"])
+        return "one of " + ", ".join(rule["enum"]) + _or(rule)
     if "$ref" in rule:
         return allowed(resolved(rule))
     types = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
@@ -186,6 +208,19 @@ def shown(value: object) -> str:
     """
     text = json.dumps(value, default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _or(rule: Mapping[str, Any]) -> str:
+    """Returns the words for what is allowed besides the values of a list."""
+    return f", or {rule['x-or']}" if "x-or" in rule else ""
+
+
+def _with(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the schema with the blocks of estimators of one's own."""
+    methods = subschema("methods")
+    names = [*methods["items"]["enum"], *own]
+    methods |= {"items": methods["items"] | {"enum": names}}
+    return schema() | {"properties": schema()["properties"] | own | {"methods": methods}}
 
 
 def _number(rule: Mapping[str, Any], noun: str) -> str:
@@ -239,7 +274,7 @@ def _message(error: Any) -> str:
             f"{_joined(path, key)}: missing, expected {allowed(resolved(rule['properties'][key]))}"
         )
     if error.validator == "enum" and isinstance(value, str):
-        return f"{path}: {shown(value)}, {nearest(value, rule['enum'])}"
+        return f"{path}: {shown(value)}, {nearest(value, rule['enum'])}{_or(rule)}"
     return f"{path or 'the file'}: {shown(value)}, expected {allowed(rule)}"
 
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators import METHODS, Ensemble, Model, load
+from madminer_workflow.estimators import Ensemble, Model, load
 from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import split
@@ -148,7 +148,7 @@ def held_out(configuration: Configuration, model: Model, events: Events) -> list
     Raises:
         InputError: The members of an ensemble have left out different folds of the events.
     """
-    if not METHODS[model.method].weighted:
+    if not model.spec.weighted:
         partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
         return [Part(model, events.take(partition.test))]
     members: Sequence[Any] = model.models if isinstance(model, Ensemble) else [model]
@@ -246,7 +246,7 @@ def _from_ratio(
     return {
         "likelihoods": likelihoods,
         "log_normalisation": expected.log_normalisation,
-        "sums": sums if METHODS[model.method].weighted else None,
+        "sums": sums if model.spec.weighted else None,
         "joint": joint,
         "learned": learned,
         "fisher": None,

@@ -111,8 +111,8 @@ def figures(
     for name, one in diagnoses.items():
         figure = draw.diagnostics(one.diagnostics, one.verdict, one.curves)
         yield f"diagnostics_{name}", figure
-    if combination.members:
-        yield "training", draw.training(_losses(combination))
+    if losses := _losses(combination):
+        yield "training", draw.training(losses)
     comparisons = _comparisons(combination)
     if combination.configuration.plotting.correlations and comparisons:
         yield "correlations", draw.ratios(comparisons)
@@ -168,10 +168,10 @@ def _units(events: Events) -> dict[str, str] | None:
 
 
 def _losses(combination: Combination) -> dict[str, list[LossCurve]]:
-    """Returns the loss curves of all members of each method."""
+    """Returns the loss curves of all members of each method that has reported any."""
     from madminer_workflow.figures import LossCurve
 
-    return {
+    curves = {
         name: [
             LossCurve(
                 train=np.array(member.history["train_loss"], float),
@@ -179,9 +179,11 @@ def _losses(combination: Combination) -> dict[str, list[LossCurve]]:
                 best_epoch=member.history["best_epoch"],
             )
             for member in members
+            if member.history["best_validation_loss"] is not None
         ]
         for name, members in combination.members.items()
     }
+    return {name: members for name, members in curves.items() if members}
 
 
 def _comparisons(combination: Combination) -> list[Comparison]:

@@ -124,11 +124,12 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
     first, failed = members[0].model, {member.number for member in off(members)}
     weight = 1.0 / len({member.set for member in members})
     settings = {key: value for key, value in first["training"].items() if key != "n_members"}
+    own = first.get("routine", {})
     return {
         "kind": first["kind"],
-        "estimator": first["estimator"],
+        "estimator": own["kept"] if own else first["estimator"],
         "theta_ref": first["theta_ref"],
-        "settings": settings,
+        "settings": settings | own.get("settings", {}),
         "samples": {"train": first["n_train"], "validation": first["n_validation"]},
         "n_held_out_events": evaluation.n_events,
         "normalisation": {"largest_offset": evaluation.largest_offset},
