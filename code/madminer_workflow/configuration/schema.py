@@ -151,7 +151,9 @@ def _by_number(number: int, values: Sequence[int]) -> int:
     return values[min(number, len(values)) - 1]
 
 
-def validate(document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> None:
+def validate(
+    document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
     """Checks keys, types and values as far as that needs no event file.
 
     Args:

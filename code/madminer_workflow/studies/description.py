@@ -67,8 +67,9 @@ def rule_of(name: str) -> dict[str, Any]:
     found = schema()
     for number, key in enumerate(parts := name.split(".")):
         properties, others = found.get("properties", {}), found.get("additionalProperties")
-        if number == 0 and len(parts) > 1:
-            others = found["x-own"]  # the name of an estimator of one's own
+        own = found.get("x-own")  # what is below the name of an estimator of one's own
+        if own and number + 1 < len(parts) and parts[number + 1] in resolved(own)["properties"]:
+            others = own
         if key not in properties and not isinstance(others, dict):
             path = ".".join(parts[: number + 1])
             raise InputError(f"{path}: unknown key, {nearest(key, properties)}")
