@@ -11,6 +11,7 @@ import numpy as np
 
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.events import Events
+from madminer_workflow.steps.best import best
 from madminer_workflow.steps.combine import Combination, DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, OBSERVED
 from madminer_workflow.steps.diagnose import Diagnosis, diagnose
@@ -69,7 +70,7 @@ def plot(
     """
     combination = combine_members(configuration, events, read_members(result_files))
     diagnoses = diagnose(combination, events)
-    record = results(combination, events, diagnoses)
+    record = results(combination, events, diagnoses, best(combination, events))
     inputs = {"data_file": events.header.path, "input_file": input_file}
     if configuration.observed is not None:
         inputs["observed"] = configuration.observed.path

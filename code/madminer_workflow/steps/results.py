@@ -15,6 +15,7 @@ from madminer_workflow.statistics import (
     P_95,
     FisherInformation,
     Limit,
+    Ranking,
     iou,
     region,
     size_error,
@@ -31,7 +32,10 @@ _LEVELS = {"68": P_68, "95": P_95}
 
 
 def results(
-    combination: Combination, events: Events, diagnoses: Mapping[str, Diagnosis]
+    combination: Combination,
+    events: Events,
+    diagnoses: Mapping[str, Diagnosis],
+    best: Mapping[str, Ranking],
 ) -> dict[str, Any]:
     """Returns the record of all results.
 
@@ -39,6 +43,7 @@ def results(
         combination: The limits of all methods and what belongs to them.
         events: All events of the file.
         diagnoses: How far each method can be trusted.
+        best: The best method for each set of data.
     """
     configuration, header = combination.configuration, events.header
     first, *others = combination.data
@@ -59,8 +64,10 @@ def results(
             name: limit | _method(combination, name) | _diagnosis(diagnoses.get(name))
             for name, limit in _limits(headline).items()
         },
+        "best": _best(best.get(first)),
         "data": {
-            name: _data(combination.data[name], names) | {"limits": _limits(combination.data[name])}
+            name: _data(combination.data[name], names)
+            | {"limits": _limits(combination.data[name]), "best": _best(best.get(name))}
             for name in others
         },
         "fisher_information": {f.name: _fisher(f) for f in combination.fisher},
@@ -73,6 +80,11 @@ def _data(data: DataLimits, names: Sequence[str]) -> dict[str, Any]:
     if np.isnan(scan.theta_true).any():
         return {"n_observed": scan.n_observed}
     return {"theta_true": _named(names, scan.theta_true), "n_expected": scan.n_observed}
+
+
+def _best(ranking: Ranking | None) -> dict[str, Any] | None:
+    """Returns the best method and where the others stand; None without methods."""
+    return None if ranking is None else asdict(ranking)
 
 
 def _limits(data: DataLimits) -> dict[str, Any]:
