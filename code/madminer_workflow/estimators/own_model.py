@@ -212,7 +212,8 @@ class _Course:
         """Returns the course of the training; the model is that of the last report."""
         if not self._records:
             self._keep(1, 1, np.nan, np.nan)
-        return History.of(self._records, self._records[-1])
+        history = History.of(self._records, self._records[-1])
+        return replace(history, best_epoch=len(self._records))  # reports may leave iterations out
 
     def _keep(
         self, iteration: int, iterations: int, train_loss: float, validation_loss: float
