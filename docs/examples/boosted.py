@@ -1,7 +1,7 @@
 """A boosted likelihood ratio: trees in observables and parameters, grown by scikit-learn.
 
-The loss is that of ALICE (arXiv:1808.00973): the cross-entropy with the probability 1 / (1 + r) that
-a sample is of the reference in place of its label, which is a weight for either label.
+The loss is that of ALICE (arXiv:1808.00973): the cross-entropy with the probability 1 / (1 + r)
+that a sample is of the reference in place of its label, which is a weight for either label.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _ROWS = 4096  # events at a time, which are compared with all leaves
 
 
 @dataclass(frozen=True)
-class Settings:
+class BoostedSettings:
     """What the input file may set."""
 
     trees: int = parameter(200, "Number of trees.", minimum=1)
@@ -49,7 +49,7 @@ class Boosted(RatioEstimator):
         constant: Where the sum starts.
     """
 
-    Settings = Settings
+    Settings = BoostedSettings
     uses_joint_ratio = True
 
     lower: Floats
@@ -59,7 +59,12 @@ class Boosted(RatioEstimator):
 
     @classmethod
     def fit(
-        cls, train: Samples, validation: Samples, settings: Settings, seed: int, progress: Report
+        cls,
+        train: Samples,
+        validation: Samples,
+        settings: BoostedSettings,
+        seed: int,
+        progress: Report,
     ) -> Boosted:
         """Grows the trees."""
         from sklearn.ensemble import HistGradientBoostingClassifier

@@ -131,14 +131,19 @@ class OwnModel(TrainedModel):
 
         Raises:
             InputError: The source is missing, or the class is not there.
+            RuntimeError: The estimator cannot read what it has written.
         """
         kept = record["routine"]["kept"]
         reference = str(folder / kept) if is_file(kept) else kept
         found = find(record["method"], reference)
         routine = replace(found, settings=record["routine"]["settings"])
         special = {"training": Members(**record["training"]), "routine": routine}
-        estimator = class_of(reference, found.source).load(folder / _FOLDER)
-        return cls(OwnDescription(**{**record, **common(record), **special}), estimator)
+        description = OwnDescription(**{**record, **common(record), **special})
+        try:
+            estimator = class_of(reference, found.source).load(folder / _FOLDER)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RuntimeError(f"{folder / _FOLDER}: not read by {kept}") from error
+        return cls(description, estimator)
 
     def log_ratio_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
         """Yields log p(x|theta) / p(x|reference) in blocks of events, in bounded memory.

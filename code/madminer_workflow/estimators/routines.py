@@ -181,8 +181,7 @@ def _text(path: Path) -> str:
 
 def _run(path: Path, source: str) -> ModuleType:
     """Returns the module that a source makes, the same one for the same source."""
-    digest = hashlib.sha256(source.encode()).hexdigest()
-    name = f"{path.stem}_{digest[:16]}"
+    name = f"routine_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
