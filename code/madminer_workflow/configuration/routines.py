@@ -116,6 +116,8 @@ def rules(document: Document) -> dict[str, Rule]:
             found[name] = {"$ref": "#/$defs/own"}
         elif (one := _found(name, block)) is not None:
             found[name] = _rule(name, one)
+        elif name in document:
+            found[name] = subschema(name) | {"required": ["class"]}
     return found
 
 

@@ -43,6 +43,7 @@ TIE: Final = 2.0
 
 _GROUPS = 64
 _REPLICAS = 200
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,11 @@ def ranking(criterion: Criterion, judged: Mapping[str, Judged]) -> Ranking:
     """
     best = min(judged, key=lambda name: np.nan_to_num(judged[name].value, nan=np.inf))
     values = {name: _standing(one, judged[best]) for name, one in judged.items()}
+    rounding = _ROUNDING * abs(judged[best].value)
     tied = tuple(
-        name for name, one in values.items() if name != best and one.difference <= TIE * one.error
+        name
+        for name, one in values.items()
+        if name != best and one.difference <= TIE * one.error + rounding
     )
     return Ranking(criterion, best, tied, values)
 

@@ -50,14 +50,15 @@ def _best(best: Mapping[str, Any] | None) -> list[str]:
     is_information = best["criterion"] == "cross_entropy"
     scale = 100 / (math.log(2) - values[method]["value"]) if is_information else 1.0
     others = [
-        f"{name} {_with_error(one['difference'] * scale, one['error'] * scale)}"
+        f"{name}~{_with_error(one['difference'] * scale, one['error'] * scale)}".replace(" ", "~")
         for name, one in values.items()
         if name != method
     ]
     what = "% of its information missing" if is_information else "larger closure chi-square"
     ties = f", a tie within errors: {', '.join(best['tied'])}" if best["tied"] else ""
     line = f"best by {best['criterion'].replace('_', '-')}: {method}{ties}; {what}: "
-    return ["", *textwrap.wrap(line + ", ".join(others), _WIDTH, subsequent_indent="  ")]
+    lines = textwrap.wrap(line + ", ".join(others), _WIDTH, subsequent_indent="  ")
+    return ["", *(line.replace("~", " ") for line in lines)]  # numbers stay with their names
 
 
 def _mark(name: str, best: Mapping[str, Any] | None) -> str:
