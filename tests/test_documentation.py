@@ -18,9 +18,12 @@ import yaml
 
 from madminer_workflow.cli import cli
 from madminer_workflow.configuration import load, load_learner
+from madminer_workflow.estimators import load as load_model
 from madminer_workflow.estimators import registry
 from madminer_workflow.events import Observed, read_events, read_header
 from madminer_workflow.processes import PRESETS
+from madminer_workflow.steps.sample import sample
+from madminer_workflow.steps.train import train
 from madminer_workflow.storage import read_json, read_npz
 
 ROOT = Path(__file__).parents[1]
@@ -186,6 +189,22 @@ def test_the_added_estimator_would_work() -> None:
         assert hasattr(losses, spec.loss)
 
 
+def test_the_estimators_that_are_shown_would_work(example: Path, tmp_path: Path) -> None:
+    (tmp_path / "linear.py").write_text("".join(blocks("docs/estimators.md", "python")))
+    (tmp_path / "examples").symlink_to(ROOT / "docs" / "examples")
+    shown = [*blocks("docs/estimators.md", "yaml"), "methods: ['linear.py:Linear']"]
+    assert len(shown) == 3
+    for text in shown:
+        (tmp_path / "input.yml").write_text(text)
+        assert load(tmp_path / "input.yml", read_header(example)).methods[-1].routine is not None
+    folder = tmp_path / "run"
+    events = read_events(read_header(example))
+    sample(load(tmp_path / "input.yml", events.header), events, folder)
+    learner = load_learner(tmp_path / "input.yml", "linear")
+    _, model = train(learner, folder / "samples" / "linear", 0, folder, lambda _: None)
+    assert load_model(model).log_ratio(events.x[:5], [[0.0, 0.0]]).tolist() == [[0.0]] * 5
+
+
 def packages() -> list[str]:
     """Gives the packages and modules of the code, but for the entry point."""
     found = [path for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()]
@@ -227,7 +246,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_example_of_an_input_file_is_accepted(
     example: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (text,) = blocks("README.md", "yaml")
+    text, own = blocks("README.md", "yaml")
+    (tmp_path / "own.yml").write_text(own.replace("docs/", f"{ROOT}/docs/"))
+    assert load(tmp_path / "own.yml", read_header(example)).methods[1].n_networks == 3
     (tmp_path / "input.yml").write_text(text)
     configuration = load(tmp_path / "input.yml", read_header(example))
     assert [method.training.n_members for method in configuration.methods] == [3, 1, 3]
@@ -240,8 +261,6 @@ def products(example: Path) -> Path:
     """The products of all steps with networks that have learned next to nothing."""
     from madminer_workflow.steps.evaluate import evaluate_file
     from madminer_workflow.steps.plot import plot
-    from madminer_workflow.steps.sample import sample
-    from madminer_workflow.steps.train import train
 
     folder, document = example.parent, example.parent / "input.yml"
     document.write_text(
@@ -276,6 +295,7 @@ VARIABLE = {
     "regions": "level",
     "fisher_information": "information",
     "packages": "package",
+    "values": "name",
 }
 
 
@@ -320,6 +340,7 @@ def test_all_keys_of_results_json_are_explained(products: Path) -> None:
     assert keys == others
     # Keys that are the same in several places are explained once.
     found = {re.sub(rf"(data\.<data>\.{start})\..*", r"\1", way) for way in found}
+    found = {re.sub(r"^(data\.<data>\.best)\..*", r"\1", way) for way in found}
     found = {re.sub(r"diagnostics\.\w+\.tests", "diagnostics.<diagnostic>.tests", w) for w in found}
     assert set(documented) == found
     assert len(documented) == len(found)
