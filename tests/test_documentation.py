@@ -20,11 +20,15 @@ import yaml
 from madminer_workflow.assets import STEPS
 from madminer_workflow.cli import cli
 from madminer_workflow.configuration import load, load_learner
+from madminer_workflow.configuration.routines import rules
 from madminer_workflow.configuration.schema import validate
 from madminer_workflow.configuration.sweep import points
+from madminer_workflow.estimators import load as load_model
 from madminer_workflow.estimators import registry
 from madminer_workflow.events import Observed, read_events, read_header
 from madminer_workflow.processes import PRESETS
+from madminer_workflow.steps.sample import sample
+from madminer_workflow.steps.train import train
 from madminer_workflow.storage import read_json, read_npz
 
 ROOT = Path(__file__).parents[1]
@@ -199,6 +203,22 @@ def test_all_files_of_the_steps_are_explained() -> None:
     ]
 
 
+def test_the_estimators_that_are_shown_would_work(example: Path, tmp_path: Path) -> None:
+    (tmp_path / "linear.py").write_text("".join(blocks("docs/estimators.md", "python")))
+    (tmp_path / "examples").symlink_to(ROOT / "docs" / "examples")
+    shown = [*blocks("docs/estimators.md", "yaml"), "methods: ['linear.py:Linear']"]
+    assert len(shown) == 3
+    for text in shown:
+        (tmp_path / "input.yml").write_text(text)
+        assert load(tmp_path / "input.yml", read_header(example)).methods[-1].routine is not None
+    folder = tmp_path / "run"
+    events = read_events(read_header(example))
+    sample(load(tmp_path / "input.yml", events.header), events, folder)
+    learner = load_learner(tmp_path / "input.yml", "linear")
+    _, model = train(learner, folder / "samples" / "linear", 0, folder, lambda _: None)
+    assert load_model(model).log_ratio(events.x[:5], [[0.0, 0.0]]).tolist() == [[0.0]] * 5
+
+
 def packages() -> list[str]:
     """Gives the packages and modules of the code, but for the entry point."""
     found = [path for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()]
@@ -240,7 +260,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_example_of_an_input_file_is_accepted(
     example: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (text,) = blocks("README.md", "yaml")
+    text, own = blocks("README.md", "yaml")
+    (tmp_path / "own.yml").write_text(own.replace("docs/", f"{ROOT}/docs/"))
+    assert load(tmp_path / "own.yml", read_header(example)).methods[1].n_networks == 3
     (tmp_path / "input.yml").write_text(text)
     configuration = load(tmp_path / "input.yml", read_header(example))
     assert [method.training.n_members for method in configuration.methods] == [3, 1, 3]
@@ -252,7 +274,7 @@ def test_the_examples_of_sweeps_are_accepted(tmp_path: Path) -> None:
     several = 0
     for text in blocks("docs/sweeps.md", "yaml"):
         document = {"methods": ["alices", "sally"], **yaml.safe_load(text)}
-        validate(document)
+        validate(document, rules(document))
         several += len(points(document)) > 1
     assert several == 4
     (code,) = blocks("docs/sweeps.md", "python")
@@ -267,8 +289,6 @@ def products(example: Path) -> Path:
     """The products of all steps with networks that have learned next to nothing."""
     from madminer_workflow.steps.evaluate import evaluate_file
     from madminer_workflow.steps.plot import plot
-    from madminer_workflow.steps.sample import sample
-    from madminer_workflow.steps.train import train
 
     folder, document = example.parent, example.parent / "input.yml"
     document.write_text(
@@ -303,6 +323,7 @@ VARIABLE = {
     "regions": "level",
     "fisher_information": "information",
     "packages": "package",
+    "values": "name",
 }
 
 
@@ -347,6 +368,7 @@ def test_all_keys_of_results_json_are_explained(products: Path) -> None:
     assert keys == others
     # Keys that are the same in several places are explained once.
     found = {re.sub(rf"(data\.<data>\.{start})\..*", r"\1", way) for way in found}
+    found = {re.sub(r"^(data\.<data>\.best)\..*", r"\1", way) for way in found}
     found = {re.sub(r"diagnostics\.\w+\.tests", "diagnostics.<diagnostic>.tests", w) for w in found}
     assert set(documented) == found
     assert len(documented) == len(found)

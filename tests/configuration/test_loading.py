@@ -4,26 +4,26 @@ import json
 
 import pytest
 
-from madminer_workflow.configuration.loading import read
+from madminer_workflow.configuration.loading import content
 from madminer_workflow.errors import InputError
 
 
 def test_reads_yaml(write_input):
     path = write_input("methods: [alice]\nalice: &a {training: {epochs: 3}}\nalices: *a\n")
     same = {"training": {"epochs": 3}}
-    assert read(path) == {"methods": ["alice"], "alice": same, "alices": same}
+    assert content(path) == {"methods": ["alice"], "alice": same, "alices": same}
 
 
 def test_reads_json(tmp_path):
     document = {"methods": ["alice"], "training": {"learning_rate": 1e-05}}
     path = tmp_path / "input.json"
     path.write_text(json.dumps(document, indent=1))
-    assert read(path) == document
+    assert content(path) == document
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1.0e-3", "1E-3", "+1e-3", ".1e-2", "0.001", "1.e-3"])
 def test_reads_numbers_in_every_notation(write_input, text):
-    document = read(write_input(f"methods: [alice]\ntraining: {{learning_rate: {text}}}\n"))
+    document = content(write_input(f"methods: [alice]\ntraining: {{learning_rate: {text}}}\n"))
     assert document["training"]["learning_rate"] == 0.001
 
 
@@ -33,7 +33,7 @@ def test_merge_keys_may_be_overridden(write_input):
         "alice: &alice {samples: {train: 10}, training: {epochs: 1}}\n"
         "carl: {<<: *alice, training: {epochs: 2}}\n"
     )
-    assert read(path)["carl"] == {"samples": {"train": 10}, "training": {"epochs": 2}}
+    assert content(path)["carl"] == {"samples": {"train": 10}, "training": {"epochs": 2}}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_merge_keys_may_be_overridden(write_input):
 def test_refuses_what_is_not_yaml(write_input, text, message):
     path = write_input(text)
     with pytest.raises(InputError) as caught:
-        read(path)
+        content(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -68,10 +68,10 @@ def test_refuses_what_is_not_yaml(write_input, text, message):
 
 def test_refuses_what_is_no_text_file(tmp_path, dummy_events):
     with pytest.raises(InputError, match=r"none.yml: cannot be read \(No such file or directory\)"):
-        read(tmp_path / "none.yml")
+        content(tmp_path / "none.yml")
     with pytest.raises(
         InputError, match=r"cannot be read \(Is a directory\), expected a YAML file"
     ):
-        read(tmp_path)
+        content(tmp_path)
     with pytest.raises(InputError, match=r"madminer_dummy_events.h5: not a text file"):
-        read(dummy_events)
+        content(dummy_events)

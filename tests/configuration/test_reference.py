@@ -18,8 +18,9 @@ def test_page_names_every_block_once():
     assert len(titles) == len(set(titles))
     for title in (
         "`splits`",
-        "`samples`, `<method>.samples`",
+        "`samples`, `<method>.samples`, `<name>.samples`",
         "`<method>`",
+        "`<name>`",
         "`fisher_information`",
     ):
         assert f"## {title}" in titles

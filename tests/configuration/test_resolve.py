@@ -463,6 +463,7 @@ CHANGES = {
     "plotting.correlations": False,
     "plotting.correlations_methods": ["sally"],
     "plotting.rates": False,
+    "pick_best": "closure",
     "alice.theta_0.sampling_method": "benchmarks",
     "alice.theta_0.sampling_number": 7,
     "alice.theta_0.prior.<parameter>.prior_shape": "gaussian",

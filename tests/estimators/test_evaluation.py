@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import fit, model
-from madminer_workflow.estimators.model import NetworkModel
+from madminer_workflow.estimators.network_model import NetworkModel
 from madminer_workflow.estimators.networks import ACTIVATIONS
 
 THETAS = np.random.default_rng(4).uniform(-1, 1, (13, 2))

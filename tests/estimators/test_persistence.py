@@ -10,7 +10,7 @@ import pytest
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import fit, load, save
-from madminer_workflow.estimators.model import NetworkModel
+from madminer_workflow.estimators.network_model import NetworkModel
 
 CASES = [
     ("alices", "parameterized"),
@@ -80,7 +80,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
         lambda folder: (folder / "model.json").write_text('{"kind": "ratio"}')
     ),
     "not the description of a model$": lambda folder: (folder / "model.json").write_text("[]"),
-    "of a model .*method: 'magic'": lambda folder: change(folder, method="magic"),
+    "of a model .*routine": lambda folder: change(folder, method="magic"),
     "of a model .*unexpected": lambda folder: change(folder, magic=1),
     "weights.pt: cannot be read": lambda folder: (folder / "weights.pt").unlink(),
     "weights.pt: not a file of network weights": (

@@ -83,7 +83,7 @@ SM = Thetas("benchmark", ("sm",))
 FLAT = Thetas(
     "random_morphing_points", number=30, priors=(Prior("flat", -1, 1), Prior("gaussian", 0, 0.5))
 )
-TRAINING = Training((10,), "tanh", 1, 100, 1e-3, 1e-4, 1.0, 0, 1, 2, 1)
+TRAINING = Training(1, 2, 1, (10,), "tanh", 1, 100, 1e-3, 1e-4, 1.0, 0)
 
 
 @pytest.fixture

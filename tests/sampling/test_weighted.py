@@ -18,7 +18,7 @@ RANDOM = Thetas("random_morphing_points", number=11, priors=(Prior("flat", -1, 1
 @pytest.fixture
 def method() -> Method:
     sampling = Sampling(RANDOM, Thetas("benchmark", ("b1",)), 1, 1, 1, 0.0)
-    training = Training((5,), "silu", 1, 10, 0.1, 0.1, 1, 0, 1, 2, 1)
+    training = Training(1, 2, 1, (5,), "silu", 1, 10, 0.1, 0.1, 1, 0)
     return Method("quadratic", "parameterized", sampling, training)
 
 

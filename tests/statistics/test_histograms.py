@@ -159,6 +159,21 @@ def test_sallino_is_the_histogram_of_the_score_along_each_direction() -> None:
     assert found[3] == pytest.approx(0.0, abs=1e-12)
 
 
+def test_log_densities_of_events_add_up_to_the_likelihood_of_their_histogram() -> None:
+    toy = Toy.make(3000)
+    thetas = np.array([[0.3, -0.2], [0.0, 0.4]])
+    data = Data(toy.x, toy.weights[:, 1], 1.0)
+    shares = data.weights / data.weights.sum()
+    templates = histograms.templates(toy.x, toy.weights, (5, 5))
+    log_density = templates.log_density(toy.morphing(thetas), toy.x)
+    expected = templates.log_likelihood(toy.morphing(thetas), data)
+    np.testing.assert_allclose(shares @ log_density, expected, rtol=1e-12)
+    lines = histograms.sallino_templates(toy.x, toy.weights, [0.0, 0.0])
+    log_density = lines.log_density(thetas, toy.morphing, toy.x, 20)
+    expected = lines.log_likelihood(thetas, toy.morphing, data, 20)
+    np.testing.assert_allclose(shares @ log_density, expected, rtol=1e-12)
+
+
 def test_sallino_of_one_parameter_is_a_histogram_of_the_score() -> None:
     x = np.random.default_rng(1).normal(size=(4000, 1))
     weights = np.column_stack([np.ones(4000), (1.0 + x[:, 0]) ** 2, (1.0 - x[:, 0]) ** 2])

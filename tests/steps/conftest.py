@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.configuration.model import Configuration
-from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.estimators.registry import METHODS, MethodSpec
 from madminer_workflow.events import Events, Header, Observed, read_events, read_header
 from madminer_workflow.processes.drell_yan.likelihood import ExactLikelihood
 from madminer_workflow.sampling import split
@@ -46,8 +46,12 @@ class Known:
     seen: list[Floats] = field(default_factory=list)
 
     @property
+    def spec(self) -> MethodSpec:
+        return METHODS[self.method]
+
+    @property
     def kind(self) -> str:
-        return METHODS[self.method].kind
+        return self.spec.kind
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -36,7 +36,12 @@ Make = Callable[..., Any]
 
 def member(evaluation: Evaluation, number: int = 0) -> Member:
     history = {"validation_loss": [1.0, 0.5], "best_validation_loss": 0.5}
-    return Member(Path(f"{evaluation.method}_{number}"), evaluation, {"member": number}, history)
+    return Member(
+        Path(f"{evaluation.method}_{number}"),
+        evaluation,
+        {"member": number, "weighted": False},
+        history,
+    )
 
 
 def overlap(limit: Limit, exact: Limit) -> list[float]:

@@ -150,7 +150,7 @@ def test_the_weight_of_a_member_is_that_among_those_that_evaluate_the_same_event
     members = read_members(sorted((run.folder / "results").iterdir()))
     for some, weight in ((members, 0.5), (members[:3], 1.0)):
         combination = combine_members(run.configuration, run.events, some)
-        record = results(combination, run.events, {})["limits"]["quadratic"]
+        record = results(combination, run.events, {}, {})["limits"]["quadratic"]
         assert [one["weight"] for one in record["members"]] == [weight] * len(some)
 
 

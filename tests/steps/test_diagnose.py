@@ -38,7 +38,7 @@ def diagnosed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Diagnosis]:
         member = Member(
             folder=Path("folder"),
             evaluation=evaluate(configuration, model, events),
-            model={"member": 0},
+            model={"member": 0, "weighted": False},
             history={"validation_loss": [1.0, 0.5], "best_validation_loss": 0.5},
         )
         return diagnose(combine_members(configuration, events, [member]), events)[model.method]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from madminer_workflow.configuration.model import Limits
+from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.statistics import KinematicLikelihood
 from madminer_workflow.steps.data import DataSet
 from madminer_workflow.steps.evaluation import Evaluation
@@ -28,7 +29,11 @@ def member(method: str, number: int, **changes: Any) -> Member:
     return Member(
         folder=Path("folder"),
         evaluation=evaluation,
-        model={"member": number, "training": {"n_folds": changes.get("n_folds", 2)}},
+        model={
+            "member": number,
+            "weighted": METHODS[method].weighted,
+            "training": {"n_folds": changes.get("n_folds", 2)},
+        },
         history={"validation_loss": losses, "best_validation_loss": min(losses)},
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +194,7 @@ def test_at_most_80_columns(n_parameters: int) -> None:
 
 def test_what_is_computed_and_what_is_read_give_the_same(run: Any, tmp_path: Path) -> None:
     combination = combine_members(run.configuration, run.events, read_members(run.results[2:]))
-    record = results_of(combination, run.events, {})
+    record = results_of(combination, run.events, {}, {})
     write_json(tmp_path / "results.json", record)
     assert table(record) == table(read_json(tmp_path / "results.json"))
     assert "\n  sally      " in table(record)
@@ -207,3 +208,41 @@ def test_a_size_has_as_many_digits_as_its_error(size: float, error: float, shown
     names = ["a", "b"]
     one = limit(names, [0.0, 0.0], size=size, size_mc_error=error)
     assert f"  {shown}" in table(results(names, quadratic=one))
+
+
+def ranked(criterion: str, **values: tuple[float, float, float]) -> Record:
+    names = ("value", "difference", "error")
+    found = {name: dict(zip(names, three, strict=True)) for name, three in values.items()}
+    tied = [n for n, (_, difference, error) in values.items() if 0 < difference < 2 * error]
+    return {"criterion": criterion, "method": "quadratic", "tied": tied, "values": found}
+
+
+def test_the_best_method_and_ties_are_marked() -> None:
+    best = ranked(
+        "cross_entropy",
+        quadratic=(math.log(2) - 1e-3, 0.0, 0.0),
+        alices=(math.log(2) - 0.9e-3, 1e-4, 2e-5),
+        sally=(math.log(2) - 0.99e-3, 1e-5, 2e-5),
+    )
+    one = limit(["a", "b"], [0.1, 0.2])
+    lines = table(
+        results(["a", "b"], quadratic=one, alices=one, sally=one, rate=one) | {"best": best}
+    ).splitlines()
+    assert lines[4:8] == [
+        "  quadratic  0.100, 0.200  0.123      0.123  best",
+        "  alices     0.100, 0.200  0.123      0.123",
+        "  sally      0.100, 0.200  0.123      0.123  tie",
+        "  rate       0.100, 0.200  0.123      0.123",
+    ]
+    assert lines[-2:] == [
+        "best by cross-entropy: quadratic, a tie within errors: sally; % of its",
+        "  information missing: alices 10 +- 2, sally 1 +- 2",
+    ]
+    best = ranked("closure", quadratic=(0.5, 0.0, 0.0), alices=(3.75, 3.25, 0.125))
+    lines = table(results(["a", "b"], quadratic=one, alices=one) | {"best": best}).splitlines()
+    assert lines[-1] == "best by closure: quadratic; larger closure chi-square: alices 3.2 +- 0.1"
+
+
+def test_one_method_has_no_rivals() -> None:
+    best = ranked("closure", quadratic=(0.5, 0.0, 0.0))
+    assert "best by" not in table(results(["a"], quadratic=limit(["a"], [0.1])) | {"best": best})

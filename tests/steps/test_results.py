@@ -10,6 +10,7 @@ import pytest
 
 from madminer_workflow.estimators import load
 from madminer_workflow.statistics import P_95, iou, region, threshold
+from madminer_workflow.steps.best import best
 from madminer_workflow.steps.combine import Combination, combine_members
 from madminer_workflow.steps.diagnose import diagnose
 from madminer_workflow.steps.evaluate import evaluate
@@ -27,7 +28,8 @@ def combination(run: Any) -> Combination:
 
 @pytest.fixture(scope="module")
 def record(run: Any, combination: Combination) -> dict[str, Any]:
-    return results(combination, run.events, diagnose(combination, run.events))
+    found = diagnose(combination, run.events), best(combination, run.events)
+    return results(combination, run.events, *found)
 
 
 def test_what_the_limits_are_for(run: Any, record: dict[str, Any]) -> None:
@@ -109,7 +111,7 @@ def test_the_exact_limit_is_compared(run: Any, combination: Combination) -> None
     data = combination.data["expected"]
     exact = replace(data.limits["sally"], name="exact")
     with_exact = {"expected": replace(data, exact=exact)}
-    found = results(replace(combination, data=with_exact), run.events, {})["limits"]
+    found = results(replace(combination, data=with_exact), run.events, {}, {})["limits"]
     assert list(found) == ["alices", "sally", "histogram", "rate", "exact"]
     assert found["sally"]["full"]["iou_95_with_exact"] == 1
     assert found["exact"]["kinematics"]["iou_95_with_exact"] == 1
@@ -129,11 +131,11 @@ def test_further_sets_of_data(run: Any, configure: Make, observe: Make, tmp_path
         read_members(run.results[2:])[0], evaluation=evaluate(configuration, model, events)
     )
     combination = combine_members(configuration, events, [sally])
-    record = results(combination, events, {})
+    record = results(combination, events, {}, {})
     assert record["theta_true"] == {"c_u": 0.0, "c_d": 0.0}
     assert list(record["data"]) == ["expected_2", "observed"]
     second, seen = record["data"].values()
-    common = {"luminosity_ipb", "shown", "is_experiment", "limits"}
+    common = {"luminosity_ipb", "shown", "is_experiment", "limits", "best"}
     assert second.keys() == common | {"theta_true", "n_expected"}
     assert second["theta_true"] == {"c_u": 0.5, "c_d": -0.5}
     sigma = events.cross_sections([[0.5, -0.5]])[0]
@@ -156,10 +158,17 @@ def test_other_numbers_of_parameters(toy: Make, configure: Make, n_parameters: i
     events = toy(n_parameters)
     keys = {"resolutions": 5, "theta_true": [0.1] * n_parameters}
     configuration = configure(events.header, asymptotic_limits=keys)
-    record = results(combine_members(configuration, events, []), events, {})
+    record = results(combine_members(configuration, events, []), events, {}, {})
     rate = record["limits"]["rate"]["full"]
     names = ("c_u", "c_d", "c_e")[:n_parameters]
     assert tuple(rate["best_fit"]) == record["parameters"] == names
     assert record["theta_true"] == dict.fromkeys(names, 0.1)
     assert len(rate["regions"]["68"]["box"]) == n_parameters
     assert (rate["regions"]["68"]["intervals"] is None) == (n_parameters > 1)
+
+
+def test_the_best_method_is_marked(record: dict[str, Any]) -> None:
+    best = record["best"]
+    assert best["criterion"] == "cross_entropy"
+    assert set(best["values"]) == {"alices", "sally"}
+    assert best["values"][best["method"]]["difference"] == 0.0

@@ -34,7 +34,7 @@ RANDOM = Thetas("random_morphing_points", number=7, priors=(Prior("flat", -1, 1)
 def _method(name: str, theta_0: Thetas, theta_1: Thetas = SM) -> Method:
     sampling = Sampling(theta_0, theta_1, 60, 30, 20, minimum_effective_samples=0)
     return Method(
-        name, "parameterized", sampling, Training((5,), "tanh", 1, 10, 0.1, 0.1, 1, 0, 1, 2, 1)
+        name, "parameterized", sampling, Training(1, 2, 1, (5,), "tanh", 1, 10, 0.1, 0.1, 1, 0)
     )
 
 

@@ -30,5 +30,7 @@ def configure(data_file: Path, input_file: Path, output_dir: Path) -> None:
         for variant in variants:
             for observed in variant.configuration.all_observed:
                 observed.save(folder / observed_file(observed))
+            for routine in variant.configuration.routines:
+                routine.save(folder)
     published = plan(variants, (output_dir / "settings").resolve())
     write_text(output_dir / "publish.yml", yaml.safe_dump(published, sort_keys=False))

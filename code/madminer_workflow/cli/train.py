@@ -66,8 +66,7 @@ def _track(fitted: Fitted) -> None:
     names = ("train_loss", "validation_loss", "learning_rate", "gradient_norm")
     log_step(
         name=f"{description.method}_{description.member}",
-        params={"method": description.method, "estimator": description.estimator}
-        | {f"training.{name}": value for name, value in vars(description.training).items()},
+        params={"method": description.method} | description.settings,
         metrics={"best_validation_loss": history.best_validation_loss},
         history={name: getattr(history, name).tolist() for name in names},
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from madminer_workflow.configuration.model import Configuration, Prior
-from madminer_workflow.configuration.schema import subschema, uses
+from madminer_workflow.configuration.schema import schema, subschema, uses
 from madminer_workflow.events.header import Header
 
 __all__ = ["concerns"]
@@ -92,7 +92,8 @@ def _reach(prior: Prior) -> tuple[float, float]:
 def _unused(document: Document) -> Iterator[str]:
     """Tells which keys no method that is run has a use for."""
     methods = document["methods"]
-    for name in subschema("methods")["items"]["enum"]:
+    own = [key for key in document if key not in schema()["properties"]]
+    for name in [*subschema("methods")["items"]["enum"], *own]:
         if name in document and name not in methods:
             yield f"{name}: not used, it is not among `methods`"
     yield from _unused_keys([], document, methods)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from madminer_workflow.configuration.model import Configuration, Fisher, Method, Plotting, Thetas
-from madminer_workflow.configuration.schema import subschema, uses
+from madminer_workflow.estimators.routines import traits
 from madminer_workflow.events.header import Header
 from madminer_workflow.events.observed import Observed
 
@@ -62,6 +62,7 @@ def complete(configuration: Configuration, header: Header) -> Document:
         "histogram_bins": histogram.bins,
         "fisher_information": _fisher(configuration.fisher),
         "plotting": _plotting(configuration.plotting),
+        "pick_best": configuration.pick_best,
         **{method.name: _method(method, header) for method in configuration.methods},
     }
 
@@ -104,18 +105,42 @@ def _plotting(plotting: Plotting) -> Document:
 
 def _method(method: Method, header: Header) -> Document:
     """Returns the settings of one method."""
-    sampling, training = method.sampling, asdict(method.training)
+    sampling = method.sampling
     theta_1 = {"theta_1": _thetas(sampling.theta_1, header)}
     return {
+        **_routine(method),
         "theta_0": _thetas(sampling.theta_0, header),
-        **(theta_1 if uses(method.name, subschema(method.name, "theta_1")) else {}),
+        **(theta_1 if method.spec.kind == "ratio" else {}),
         "samples": {
             "train": sampling.n_train,
             "validation": sampling.n_validation,
             "test": sampling.n_test,
             "minimum_effective": sampling.minimum_effective_samples,
         },
-        "training": training | {"hidden_layers": list(method.training.hidden_layers)},
+        "training": _training(method),
+    }
+
+
+def _routine(method: Method) -> Document:
+    """Returns what an estimator of one's own is, its source expected beside the document."""
+    own = method.routine
+    if own is None:
+        return {}
+    return {
+        "class": own.kept,
+        "code": own.code,
+        "traits": traits(own.spec),
+        "settings": dict(own.settings),
+    }
+
+
+def _training(method: Method) -> Document:
+    """Returns the settings of the training of one method."""
+    unused = () if method.routine is None or method.spec.weighted else ("n_folds",)
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in asdict(method.training).items()
+        if key not in unused
     }
 
 

@@ -48,6 +48,10 @@ def freeze(inputs: Inputs, variants: Sequence[Variant], folder: Path) -> Path:
         _with_names(inputs.document, variants), lambda name: names.get(Path(name), name)
     )
     document |= {"step": "configuration"}
+    for routine in (one for variant in variants for one in variant.configuration.routines):
+        where = {"class": routine.kept, "code": routine.code}
+        document[routine.spec.name] = document.get(routine.spec.name, {}) | where
+        routine.save(folder)
     rows = (f"{key}: {_flow(row)}\n" for key, row in origins(inputs, variants).items())
     write_text(folder / RESOLVED_FILE, "".join(rows))
     write_text(folder / MERGED_FILE, dumped(document))
@@ -88,9 +92,13 @@ def origins(inputs: Inputs, variants: Sequence[Variant]) -> dict[str, Row]:
 
 
 def _readable(variant: Variant) -> Row:
-    """Returns a complete document with the files of observed events as a user knows them."""
+    """Returns a complete document with files as a user knows them."""
     names = {observed_file(one): str(one.path) for one in variant.configuration.all_observed}
-    return with_files(variant.document, lambda name: names[name])
+    document = with_files(variant.document, lambda name: names[name])
+    for routine in variant.configuration.routines:
+        name = routine.spec.name
+        document[name] = document[name] | {"class": routine.reference}
+    return document
 
 
 def _row(

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from madminer_workflow.configuration.schema import shown, validate
+from madminer_workflow.configuration.schema import shown
 from madminer_workflow.errors import InputError
 
-__all__ = ["content", "dumped", "named", "parsed", "read"]
+__all__ = ["content", "dumped", "named", "parsed"]
 
 _TEXT = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge")
 
@@ -42,21 +42,6 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
-
-
-def read(path: str | Path) -> dict[str, Any]:
-    """Returns the content of an input file, YAML or JSON, as far as the schema can check it.
-
-    Args:
-        path: The file.
-
-    Raises:
-        InputError: The file cannot be read, is not YAML, or does not follow the schema.
-    """
-    document = content(path)
-    with named(path):
-        validate(document)
-    return document
 
 
 def dumped(document: dict[str, Any]) -> str:

@@ -14,8 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from madminer_workflow.configuration import routines
 from madminer_workflow.configuration.files import with_files
-from madminer_workflow.configuration.loading import content, parsed
+from madminer_workflow.configuration.loading import content, named, parsed
 from madminer_workflow.configuration.schema import nearest
 from madminer_workflow.errors import InputError
 
@@ -109,7 +110,7 @@ def merge(paths: Sequence[str | Path], profile: str = "default") -> Inputs:
     Raises:
         InputError: A file cannot be read or is not YAML, or there is no such profile.
     """
-    trees = [_tree(located(content(path), Path(path).parent), str(path)) for path in paths]
+    trees = [_tree(_read(path), str(path)) for path in paths]
     start = _tree(parsed(profile_text(profile)), f"profile {profile}")
     tree = functools.reduce(_merged, trees, start)
     return Inputs(tuple(dict.fromkeys(map(str, paths))), tree if isinstance(tree, dict) else {})
@@ -131,13 +132,24 @@ def profile_text(name: str) -> str:
 
 
 def located(document: Document, folder: Path) -> Document:
-    """Returns a document with the paths of observed events from here, not from its folder.
+    """Returns a document with paths from here, not from its folder, and with names of all methods.
 
     Args:
         document: The content of an input file, unchecked.
         folder: The folder of the file.
+
+    Raises:
+        InputError: Two methods have the same name.
     """
+    document = routines.located(routines.with_names(document), folder)
     return with_files(document, lambda name: str(folder / name))
+
+
+def _read(path: str | Path) -> Document:
+    """Returns the content of an input file, with paths from here."""
+    document = content(path)
+    with named(path):
+        return located(document, Path(path).parent)
 
 
 def _tree(value: Any, source: str) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.estimators.registry import METHODS, MethodSpec
+from madminer_workflow.estimators.routines import Routine
 from madminer_workflow.events.observed import Observed
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Histogram",
     "Learner",
     "Limits",
+    "Members",
     "Method",
     "Plotting",
     "Prior",
@@ -97,8 +99,23 @@ class Sampling:
 
 
 @dataclass(frozen=True)
-class Training:
-    """Settings of the training of one method.
+class Members:
+    """How many models of one method are trained.
+
+    Attributes:
+        n_members: Number of members of the ensemble, of each fold if there are folds.
+        n_folds: Number of folds for cross-fitted methods, whose members leave one out each.
+        seed: Seed of what is random in the training, for networks of initial weights and order.
+    """
+
+    n_members: int
+    n_folds: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Training(Members):
+    """Settings of the training of the networks of one method.
 
     Attributes:
         hidden_layers: Units of each hidden layer.
@@ -110,9 +127,6 @@ class Training:
         alpha: Weight of the score in the losses that have one.
         early_stopping: Epochs without a better validation loss after which training ends; 0 for
             never. The best epoch is kept either way.
-        n_members: Number of networks of the ensemble, of each fold if there are folds.
-        n_folds: Number of folds for cross-fitted methods, whose networks leave one out each.
-        seed: Seed of the initial weights and of the order of the samples.
     """
 
     hidden_layers: tuple[int, ...]
@@ -123,24 +137,35 @@ class Training:
     final_learning_rate: float
     alpha: float
     early_stopping: int
-    n_members: int
-    n_folds: int
-    seed: int
 
 
 @dataclass(frozen=True)
 class Method:
-    """One method of inference: its name, the form of its ratio, its samples and its training."""
+    """One method of inference.
+
+    Attributes:
+        name: Its name.
+        estimator: Form of the ratio.
+        sampling: How its samples are drawn.
+        training: Settings of the training; `Training` for networks.
+        routine: The estimator of one's own that it is; None for those in the table of methods.
+    """
 
     name: str
     estimator: Literal["parameterized", "quadratic"]
     sampling: Sampling
-    training: Training
+    training: Members
+    routine: Routine | None = None
+
+    @property
+    def spec(self) -> MethodSpec:
+        """What it estimates, and from what."""
+        return METHODS[self.name] if self.routine is None else self.routine.spec
 
     @property
     def n_networks(self) -> int:
-        """Number of networks that are trained."""
-        n_folds = self.training.n_folds if METHODS[self.name].weighted else 1
+        """Number of models that are trained."""
+        n_folds = self.training.n_folds if self.spec.weighted else 1
         return n_folds * self.training.n_members
 
 
@@ -152,13 +177,20 @@ class Learner:
         seed: The seed of the whole run, which folds follow.
         name: Name of the method.
         estimator: Form of the ratio.
-        training: Settings of the training.
+        training: Settings of the training; `Training` for networks.
+        routine: The estimator of one's own that it is; None for those in the table of methods.
     """
 
     seed: int
     name: str
     estimator: Literal["parameterized", "quadratic"]
-    training: Training
+    training: Members
+    routine: Routine | None = None
+
+    @property
+    def spec(self) -> MethodSpec:
+        """What it estimates, and from what."""
+        return METHODS[self.name] if self.routine is None else self.routine.spec
 
     def seeded(self, seed: int) -> Learner:
         """Returns the learner with another seed of everything.
@@ -268,9 +300,15 @@ class Configuration:
     histogram: Histogram
     fisher: Fisher
     plotting: Plotting
+    pick_best: Literal["cross_entropy", "closure"] = "cross_entropy"
 
     @property
     def all_observed(self) -> tuple[Observed, ...]:
         """All observed events, also those of experiments."""
         every = (self.observed, *(one.observed for one in self.experiments))
         return tuple(observed for observed in every if observed is not None)
+
+    @property
+    def routines(self) -> tuple[Routine, ...]:
+        """The estimators of one's own among the methods."""
+        return tuple(one.routine for one in self.methods if one.routine is not None)

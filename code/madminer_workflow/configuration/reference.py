@@ -79,7 +79,8 @@ def _keys(rule: Rule) -> list[tuple[str, Rule]]:
         "<method>" if value.get("$ref") == "#/$defs/method" else key: value
         for key, value in rule.get("properties", {}).items()
     }
-    return list(keys.items())
+    own = [("<name>", rule["x-own"])] if "x-own" in rule else []
+    return [*keys.items(), *own]
 
 
 def _section(titles: list[str], rule: Rule) -> str:

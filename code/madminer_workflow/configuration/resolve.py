@@ -10,7 +10,7 @@ from typing import Any
 
 from madminer_workflow.configuration.concerns import concerns
 from madminer_workflow.configuration.files import file_of
-from madminer_workflow.configuration.loading import named, read
+from madminer_workflow.configuration.loading import named
 from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import (
     Configuration,
@@ -19,6 +19,7 @@ from madminer_workflow.configuration.model import (
     Histogram,
     Learner,
     Limits,
+    Members,
     Method,
     Plotting,
     Sampling,
@@ -33,6 +34,7 @@ from madminer_workflow.configuration.names import (
     point_or_points,
     sequence,
 )
+from madminer_workflow.configuration.routines import routine, rules
 from madminer_workflow.configuration.schema import (
     default_for,
     defaults,
@@ -44,6 +46,7 @@ from madminer_workflow.configuration.schema import (
 from madminer_workflow.configuration.sweep import SPREADING
 from madminer_workflow.configuration.thetas import everywhere, reference, thetas
 from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events.header import Header
 from madminer_workflow.events.observed import Observed, read_observed
 
@@ -77,7 +80,7 @@ def load(
     extra = dict(overrides or {})
     document = inputs.document | extra
     with inputs.named():
-        validate(document)
+        validate(document, rules(document))
         _check_single(document)
         configuration = resolve(document, header)
     if "step" not in document:
@@ -97,19 +100,23 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
     Raises:
         InputError: Something is not allowed, or the method is not among those of the file.
     """
-    document = read(input_file)
-    with named(input_file):
+    inputs = merge([input_file])
+    document = inputs.document
+    with inputs.named():
         _check_single(document)
+        own = rules(document)
+        validate(document, own)
         known("methods", method, document["methods"])
         block = document.get(method, {})
         training = block.get("training", {}) | dict(overrides or {})
         document = document | {method: block | {"training": training}}
-        validate(document)
+        validate(document, own)
         return Learner(
             seed=_seed(document),
             name=method,
             estimator=document.get("estimator", defaults()["estimator"]),
             training=_training(method, document),
+            routine=routine(method, document),
         )
 
 
@@ -145,6 +152,7 @@ def resolve(document: Document, header: Header) -> Configuration:
         histogram=histogram,
         fisher=_fisher(document, header, histogram.observables[0], limits.thetas_true[0]),
         plotting=_plotting(document),
+        pick_best=document.get("pick_best", defaults()["pick_best"]),
     )
 
 
@@ -174,13 +182,14 @@ def _splits(document: Document, header: Header) -> Splits:
 
 def _method(name: str, document: Document, header: Header) -> Method:
     """Returns the settings of one method."""
-    block = document.get(name, {})
+    block, own = document.get(name, {}), routine(name, document)
     samples = _section(document, "samples") | block.get("samples", {})
+    single = (METHODS[name] if own is None else own.spec).kind == "score"
     return Method(
         name=name,
         estimator=document.get("estimator", defaults()["estimator"]),
         sampling=Sampling(
-            theta_0=_theta_0(name, block, header),
+            theta_0=_theta_0(name, block, header, single),
             theta_1=_theta_1(name, block, header),
             n_train=int(samples["train"]),
             n_validation=int(samples["validation"]),
@@ -188,12 +197,12 @@ def _method(name: str, document: Document, header: Header) -> Method:
             minimum_effective_samples=float(samples["minimum_effective"]),
         ),
         training=_training(name, document),
+        routine=own,
     )
 
 
-def _theta_0(name: str, block: Document, header: Header) -> Thetas:
-    """Returns the numerator, or where a score is taken."""
-    single = name in subschema(name, "theta_0")["x-single-point"]
+def _theta_0(name: str, block: Document, header: Header, single: bool) -> Thetas:
+    """Returns the numerator, or the single point where a score is taken."""
     if "theta_0" not in block:
         return reference(header) if single else everywhere(header)
     path = f"{name}.theta_0"
@@ -211,8 +220,10 @@ def _theta_1(name: str, block: Document, header: Header) -> Thetas:
     return thetas(f"{name}.theta_1", block["theta_1"], header)
 
 
-def _training(name: str, document: Document) -> Training:
+def _training(name: str, document: Document) -> Members:
     """Returns the settings of the training of one method."""
+    if name not in METHODS:
+        return _members(name, document)
     own = subschema("training")["x-default-by-method"].get(name, {})
     given = document.get(name, {}).get("training", {})
     settings = defaults("training") | own | document.get("training", {}) | given
@@ -236,6 +247,13 @@ def _training(name: str, document: Document) -> Training:
         n_folds=int(settings["n_folds"]),
         seed=int(settings.get("seed", _seed(document))),
     )
+
+
+def _members(name: str, document: Document) -> Members:
+    """Returns how many models of an estimator of one's own are trained."""
+    given = document.get("training", {}) | document.get(name, {}).get("training", {})
+    numbers = defaults(name, "training") | {"seed": _seed(document)}
+    return Members(**{key: int(given.get(key, number)) for key, number in numbers.items()})
 
 
 def _limits(document: Document, header: Header) -> Limits:

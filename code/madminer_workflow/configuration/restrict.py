@@ -17,7 +17,7 @@ from madminer_workflow.configuration.labels import combination_name, label
 from madminer_workflow.configuration.schema import subschema, uses
 from madminer_workflow.configuration.sweep import touch
 from madminer_workflow.configuration.variants import Variant
-from madminer_workflow.estimators.registry import METHODS
+from madminer_workflow.estimators.registry import METHODS, MethodSpec, of_own
 
 __all__ = [
     "evaluation_document",
@@ -32,7 +32,7 @@ _DATA = ("seed", "splits", "luminosity", "asymptotic_limits", "observed")
 
 # Keys that a step of a method depends on, with those of the method itself.
 _SAMPLING = ("seed", "splits", "samples", "theta_0", "theta_1")
-_TRAINING = (*_SAMPLING, "estimator", "training")
+_TRAINING = (*_SAMPLING, "estimator", "settings", "training")
 _EVALUATION = (*_DATA, "samples", "experiments", "fisher_information")
 
 _BASE = "base"
@@ -48,7 +48,7 @@ def sampling_document(document: Document, *methods: str) -> Document:
     """
     cut = {"methods": list(methods), **_pick(document, "seed", "splits")}
     for name in methods:
-        block = _pick(document[name], "theta_0", "theta_1")
+        block = _pick(document[name], "traits", "theta_0", "theta_1")
         block["samples"] = {
             key: value
             for key, value in document[name]["samples"].items()
@@ -68,11 +68,12 @@ def training_document(document: Document, method: str) -> Document:
     training = {
         key: value
         for key, value in document[method]["training"].items()
-        if key != "n_members" and uses(method, subschema("training", key))
+        if key != "n_members" and uses(method, subschema(method, "training", key))
     }
+    own = _pick(document[method], "class", "code", "settings")
     estimator = ("estimator",) if uses(method, subschema("estimator")) else ()
     common = {"step": "training", "methods": [method], **_pick(document, "seed", *estimator)}
-    return common | {method: {"training": training}}
+    return common | {method: own | {"training": training}}
 
 
 def evaluation_document(document: Document, method: str) -> Document:
@@ -85,7 +86,7 @@ def evaluation_document(document: Document, method: str) -> Document:
     cut = {"step": "evaluation", "methods": [method], **_pick(document, *_DATA)}
     cut |= _conditions(document)
     # Only from a score is the Fisher information learned.
-    if method in subschema(method, "theta_0")["x-single-point"]:
+    if _spec(document, method).kind == "score":
         cut["fisher_information"] = _pick(document["fisher_information"], "bool", "theta_true")
     return cut | {method: _compared(document[method])}
 
@@ -98,13 +99,16 @@ def plotting_document(document: Document) -> Document:
     """
     histograms = ("include_xsec", "histogram_vars", "histogram_bins", "fisher_information")
     # Ensembles are evaluated together where their members come together.
-    ensembles = {
-        name: _compared(document[name])
+    methods = {
+        name: (
+            _compared(document[name])
+            if _n_networks(document, name) > 1
+            else _pick(document[name], "traits")
+        )
         for name in document["methods"]
-        if _n_networks(document, name) > 1
     }
-    cut = _pick(document, "methods", *_DATA, "experiments", *histograms, "plotting")
-    return {"step": "plotting"} | cut | ensembles
+    cut = _pick(document, "methods", *_DATA, "experiments", *histograms, "plotting", "pick_best")
+    return {"step": "plotting"} | cut | {name: block for name, block in methods.items() if block}
 
 
 def settings(variants: Sequence[Variant]) -> dict[str, Document]:
@@ -188,6 +192,7 @@ class _Member:
         number: Number of the network in its ensemble.
         sample_set: Name of its samples.
         training: What its training uses.
+        swiftness: A key by which those come first whose steps take longest.
         evaluations: What its evaluations use.
     """
 
@@ -196,6 +201,7 @@ class _Member:
     number: int
     sample_set: str
     training: Document
+    swiftness: tuple[bool, bool]
     evaluations: _Distinct = field(default_factory=_Distinct)
 
     @property
@@ -247,12 +253,13 @@ def _union(variants: Sequence[Variant]) -> _Union:
                     _initialisation(variant),
                 )
                 name = trainings.name_of(wanted, training, sample_set, number)
-                new = _Member(name, method, number, sample_set, training)
+                swiftness = _swiftness(document, method)
+                new = _Member(name, method, number, sample_set, training, swiftness)
                 member = members.setdefault(name, new)
                 wanted = _label(variant, _EVALUATION, method, keys) or _BASE
                 own.append((member, member.evaluations.name_of(wanted, evaluation)))
         results.append(own)
-    ordered = sorted(members.values(), key=lambda member: _swiftness(member.method))
+    ordered = sorted(members.values(), key=lambda member: member.swiftness)
     return _Union(samples.documents, ordered, results)
 
 
@@ -316,16 +323,22 @@ def _named(*parts: str) -> str:
 _CUTS: tuple[Callable[[Document, str], Document], ...] = (training_document, evaluation_document)
 
 
-def _swiftness(method: str) -> tuple[bool, bool]:
+def _spec(document: Document, method: str) -> MethodSpec:
+    """Returns what a method estimates, and from what."""
+    own = document[method].get("traits")
+    return METHODS[method] if own is None else of_own(method, **own)
+
+
+def _swiftness(document: Document, method: str) -> tuple[bool, bool]:
     """Returns a key by which methods that are evaluated at each parameter point come first."""
-    spec = METHODS[method]
+    spec = _spec(document, method)
     return spec.kind == "score", spec.weighted
 
 
 def _n_networks(document: Document, method: str) -> int:
     """Returns how many networks a method trains."""
-    training = document[method]["training"]
-    return int(training["n_members"] * (training["n_folds"] if METHODS[method].weighted else 1))
+    training, weighted = document[method]["training"], _spec(document, method).weighted
+    return int(training["n_members"] * (training["n_folds"] if weighted else 1))
 
 
 def _conditions(document: Document) -> Document:
@@ -342,7 +355,7 @@ def _conditions(document: Document) -> Document:
 
 def _compared(method: Document) -> Document:
     """Returns on how many events a method is compared with the truth of the samples."""
-    return {"samples": _pick(method["samples"], "test")}
+    return _pick(method, "traits") | {"samples": _pick(method["samples"], "test")}
 
 
 def _pick(document: Document, *keys: str) -> Document:

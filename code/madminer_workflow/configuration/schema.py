@@ -6,7 +6,8 @@ Besides the words of JSON Schema (draft 2020-12) the schema uses some of its own
 `x-default-by-method`, for methods that have their own;
 `x-methods` and `x-sampling-methods`, who alone uses a key, and `x-not-methods`, who does not;
 `x-single-point`, the methods for which a key must give one parameter point; `x-allowed`, in words,
-which texts a `pattern` allows.
+which texts a `pattern` allows; `x-or`, what is allowed besides the values of a list; `x-own`, the
+keys that estimators of one's own have.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -24,6 +25,7 @@ from madminer_workflow.errors import InputError
 
 __all__ = [
     "allowed",
+    "below",
     "default_for",
     "defaults",
     "meant_by",
@@ -71,8 +73,26 @@ def subschema(*keys: str) -> dict[str, Any]:
     """
     found = schema()
     for key in keys:
-        found = resolved(found["properties"][key])
+        found = resolved(below(found, key))
     return found
+
+
+def below(rule: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Returns the schema of a key of a block, or of keys that the block does not name.
+
+    Args:
+        rule: The schema of the block.
+        key: The key.
+
+    Raises:
+        KeyError: The block can have no such key.
+    """
+    if key in rule.get("properties", {}):
+        return dict(rule["properties"][key])
+    others = rule.get("x-own", rule.get("additionalProperties"))
+    if not isinstance(others, dict):
+        raise KeyError(key)
+    return others
 
 
 def uses(method: str, rule: Mapping[str, Any]) -> bool:
@@ -134,33 +154,41 @@ def _by_number(number: int, values: Sequence[int]) -> int:
     return values[min(number, len(values)) - 1]
 
 
-def validate(document: Mapping[str, Any]) -> None:
+def validate(
+    document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]] | None = None
+) -> None:
     """Checks keys, types and values as far as that needs no event file.
 
     Args:
         document: The content of an input file.
+        own: The schemas of the blocks of estimators of one's own by their names.
 
     Raises:
         InputError: Something is not allowed; the message names it.
     """
-    for problem in problems(document):
+    for problem in problems(document, own):
         raise InputError(problem)
 
 
-def problems(document: Mapping[str, Any]) -> Iterator[str]:
+def problems(
+    document: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[str]:
     """Yields a line for each thing that is not allowed.
 
     Args:
         document: The content of an input file.
+        own: The schemas of the blocks of estimators of one's own by their names.
     """
-    yield from map(_message, _validator().iter_errors(document))
+    validator = _validator() if not own else _validator().evolve(schema=_with(own))
+    yield from map(_message, validator.iter_errors(document))
 
 
-def rule_of(name: str) -> dict[str, Any]:
+def rule_of(name: str, own: Collection[str] | None = None) -> dict[str, Any]:
     """Returns the schema of a key, also of one that is named after a parameter.
 
     Args:
         name: The way to the key, with dots.
+        own: Names of estimators of one's own; without them every name that has one of their keys.
 
     Raises:
         InputError: There is no such key.
@@ -168,11 +196,20 @@ def rule_of(name: str) -> dict[str, Any]:
     found = schema()
     for number, key in enumerate(parts := name.split(".")):
         properties, others = found.get("properties", {}), found.get("additionalProperties")
+        if "x-own" in found and _is_own(parts, own):
+            others = found["x-own"]
         if key not in properties and not isinstance(others, dict):
             path = ".".join(parts[: number + 1])
-            raise InputError(f"{path}: unknown key, {nearest(key, properties)}")
+            raise InputError(f"{path}: unknown key, {nearest(key, [*properties, *(own or [])])}")
         found = resolved(properties.get(key, others))
     return {"description": ""} | found
+
+
+def _is_own(parts: Sequence[str], own: Collection[str] | None) -> bool:
+    """Returns whether a key belongs to an estimator of one's own."""
+    if own is not None:
+        return parts[0] in own
+    return len(parts) > 1 and parts[1] in resolved(schema()["x-own"])["properties"]
 
 
 def allowed(rule: Mapping[str, Any]) -> str:
@@ -185,7 +222,7 @@ def allowed(rule: Mapping[str, Any]) -> str:
     'an integer >= 2 or a list (each an integer)'
     """
     if "enum" in rule:
-        return "one of " + ", ".join(rule["enum"])
+        return "one of " + ", ".join(rule["enum"]) + _or(rule)
     if "$ref" in rule:
         return allowed(resolved(rule))
     if "x-allowed" in rule:
@@ -220,6 +257,19 @@ def shown(value: object) -> str:
     """
     text = json.dumps(value, default=str)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _or(rule: Mapping[str, Any]) -> str:
+    """Returns the words for what is allowed besides the values of a list."""
+    return f", or {rule['x-or']}" if "x-or" in rule else ""
+
+
+def _with(own: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns the schema with the blocks of estimators of one's own."""
+    methods = subschema("methods")
+    names = [*methods["items"]["enum"], *own]
+    methods |= {"items": methods["items"] | {"enum": names}}
+    return schema() | {"properties": schema()["properties"] | own | {"methods": methods}}
 
 
 def _number(rule: Mapping[str, Any], noun: str) -> str:
@@ -274,7 +324,7 @@ def _message(error: Any) -> str:
             f"{_joined(path, key)}: missing, expected {allowed(resolved(rule['properties'][key]))}"
         )
     if error.validator == "enum" and isinstance(value, str):
-        return f"{path}: {shown(value)}, {nearest(value, rule['enum'])}"
+        return f"{path}: {shown(value)}, {nearest(value, rule['enum'])}{_or(rule)}"
     return f"{path or 'the file'}: {shown(value)}, expected {allowed(rule)}"
 
 

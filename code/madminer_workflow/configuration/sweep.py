@@ -16,7 +16,8 @@ from typing import Any
 
 from madminer_workflow.configuration.files import file_of
 from madminer_workflow.configuration.labels import combination_name, label
-from madminer_workflow.configuration.schema import defaults, problems, rule_of, shown
+from madminer_workflow.configuration.routines import names
+from madminer_workflow.configuration.schema import defaults, problems, rule_of, shown, subschema
 from madminer_workflow.errors import InputError
 
 __all__ = ["SPREADING", "Point", "is_several", "overlaid", "points", "touch"]
@@ -30,6 +31,7 @@ SPREADING = ("sweep", "initialisations", "variants")
 _FIXED = (*SPREADING, "step")
 _KINDS = ("grid", "zip", "list")
 _SEED = "training.seed"
+_CLASS = "cannot vary, expected a name of its own for each class, so that `methods` can vary"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=,-]*")
 _TAKEN = ("figures", "limits", "results.json", "run.json", "sweep.csv")  # in the same folder
 
@@ -86,10 +88,10 @@ def points(document: Document) -> list[Point]:
     Raises:
         InputError: A key cannot vary, a value is not allowed, or a name is not.
     """
-    combinations = list(_combinations(document.get("sweep", {})))
-    names = [one.combination for one in combinations]
-    for number, name in enumerate(names):
-        if name in names[:number]:
+    combinations = list(_combinations(document))
+    taken = [one.combination for one in combinations]
+    for number, name in enumerate(taken):
+        if name in taken[:number]:
             raise InputError(f"sweep: combination {name} is given twice, expected once")
     return [
         Point(one.combination, one.values, seed, document.get("sweep", {}).get("name", ""))
@@ -133,8 +135,9 @@ def touch(one: str, other: str) -> bool:
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
-def _combinations(sweep: Document) -> Iterator[Point]:
+def _combinations(document: Document) -> Iterator[Point]:
     """Yields the combinations of a sweep; one without values if there is none."""
+    sweep = document.get("sweep", {})
     kinds = [kind for kind in _KINDS if kind in sweep]
     if not sweep:
         yield Point("", {})
@@ -143,7 +146,8 @@ def _combinations(sweep: Document) -> Iterator[Point]:
         given = ", ".join(kinds) or "none of them"
         raise InputError(f"sweep: {given} given, expected one of {', '.join(_KINDS)}")
     (kind,) = kinds
-    rows = list(_listed(sweep[kind]) if kind == "list" else _crossed(kind, sweep[kind]))
+    own, block = names(document), sweep[kind]
+    rows = list(_listed(block, own) if kind == "list" else _crossed(kind, block, own))
     keys = {key for _, values in rows for key in values}
     for name, values in rows:
         labels = [(key, _label(key, value)) for key, value in values.items()]
@@ -156,13 +160,13 @@ def _label(key: str, value: Any) -> str:
     return label(Path(file_of(value)).name if is_file else value)
 
 
-def _crossed(kind: str, block: Document) -> Iterator[tuple[str, Values]]:
+def _crossed(kind: str, block: Document, own: Sequence[str]) -> Iterator[tuple[str, Values]]:
     """Yields the combinations of lists of values: all, or those at the same places."""
-    _check_keys(f"sweep.{kind}", block)
+    _check_keys(f"sweep.{kind}", block, own)
     for key, values in block.items():
         path = f"sweep.{kind}.{key}"
         for number, value in enumerate(values):
-            _check_value(f"{path}[{number}]", key, value)
+            _check_value(f"{path}[{number}]", key, value, own)
             if kind == "grid" and json.dumps(value) in map(json.dumps, values[:number]):
                 raise InputError(f"{path}[{number}]: {shown(value)} is given twice, expected once")
         first = next(iter(block))
@@ -176,13 +180,13 @@ def _crossed(kind: str, block: Document) -> Iterator[tuple[str, Values]]:
     yield from (("", dict(zip(block, values, strict=True))) for values in meet)
 
 
-def _listed(rows: Sequence[Document]) -> Iterator[tuple[str, Values]]:
+def _listed(rows: Sequence[Document], own: Sequence[str]) -> Iterator[tuple[str, Values]]:
     """Yields the combinations that are given one by one."""
     for number, row in enumerate(rows):
         path, values = f"sweep.list[{number}]", {k: v for k, v in row.items() if k != "name"}
-        _check_keys(path, values)
+        _check_keys(path, values, own)
         for key, value in values.items():
-            _check_value(f"{path}.{key}", key, value)
+            _check_value(f"{path}.{key}", key, value, own)
         name = row.get("name", "")
         if "name" in row or not values:
             _check_name(f"{path}.name", name)
@@ -197,26 +201,30 @@ def _check_name(path: str, name: Any) -> None:
         raise InputError(f"{path}: {shown(name)}, {expected}{used}")
 
 
-def _check_keys(path: str, keys: Iterable[str]) -> None:
+def _check_keys(path: str, keys: Iterable[str], own: Sequence[str]) -> None:
     """Raises InputError unless keys exist, may vary, and none holds another one."""
     known: list[str] = []
     for key in keys:
         try:
-            rule_of(key)
+            rule_of(key, own)
         except InputError as error:
             raise InputError(f"{path}.{error}") from error
         if key.split(".")[0] in _FIXED:
             raise InputError(f"{path}.{key}: cannot vary, expected another key")
+        if key.endswith(".class"):
+            raise InputError(f"{path}.{key}: {_CLASS}")
         for other in known:
             if touch(key, other):
                 raise InputError(f"{path}.{key}: varies with {other} as well, expected once")
         known.append(key)
 
 
-def _check_value(path: str, key: str, value: Any) -> None:
+def _check_value(path: str, key: str, value: Any, own: Sequence[str]) -> None:
     """Raises InputError unless a key may have a value, as far as that depends on nothing else."""
+    if key in own and isinstance(value, Mapping) and "class" in value:
+        raise InputError(f"{path}.class: {_CLASS}")
     document = overlaid({"methods": ["alice"]}, {key: value})
-    for problem in problems(document):
+    for problem in problems(document, {name: subschema(name) for name in own}):
         if re.match(rf"{re.escape(key)}[.:\[]", problem):
             raise InputError(f"{path}{problem[len(key):]}")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from madminer_workflow.configuration.document import Document, complete
 from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.configuration.resolve import load, resolve
+from madminer_workflow.configuration.routines import rules
 from madminer_workflow.configuration.schema import validate
 from madminer_workflow.configuration.sweep import Point, is_several, points
 from madminer_workflow.errors import InputError
@@ -71,7 +72,7 @@ def load_variants(source: str | Path | Inputs, header: Header) -> tuple[Variant,
         configuration = load(inputs, header)
         return (Variant(Point(), configuration, complete(configuration, header)),)
     with inputs.named():
-        validate(document)
+        validate(document, rules(document))
         variants = tuple(_variants(document, header))
     if "step" not in document:
         for concern in dict.fromkeys(_concerns(inputs, variants, header)):
@@ -97,8 +98,8 @@ def load_parts(
     if rows is None:
         return (Part("", load(inputs, header, overrides)),)
     with inputs.named():
-        validate(inputs.document)
         documents = [{**row["document"], **(overrides or {})} for row in rows]
+        validate(inputs.document, _all_rules(documents))
         return tuple(
             Part(row["name"], _resolved(document, header), row)
             for row, document in zip(rows, documents, strict=True)
@@ -117,8 +118,13 @@ def _variants(document: Document, header: Header) -> Iterator[Variant]:
 
 def _resolved(document: Document, header: Header) -> Configuration:
     """Returns what a document stands for that is not yet checked."""
-    validate(document)
+    validate(document, rules(document))
     return resolve(document, header)
+
+
+def _all_rules(documents: Sequence[Document]) -> dict[str, dict[str, Any]]:
+    """Returns the schemas of the blocks of the estimators of one's own in any of some documents."""
+    return {name: rule for document in documents for name, rule in rules(document).items()}
 
 
 def _concerns(inputs: Inputs, variants: tuple[Variant, ...], header: Header) -> Iterator[str]:

@@ -14,7 +14,8 @@ from madminer_workflow.estimators.chebyshev import interpolated
 from madminer_workflow.estimators.dense import Dense, tiles
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
 from madminer_workflow.estimators.losses import loss_of, uses_score
-from madminer_workflow.estimators.model import NetworkModel, as_tensors, event_blocks
+from madminer_workflow.estimators.model import event_blocks
+from madminer_workflow.estimators.network_model import NetworkModel, as_tensors
 from madminer_workflow.estimators.networks import flow_network
 from madminer_workflow.estimators.redundancy import independent
 from madminer_workflow.estimators.threads import single_thread

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.estimators.model import Model
+from madminer_workflow.estimators.registry import MethodSpec
 
 __all__ = ["Ensemble"]
 
@@ -50,6 +51,11 @@ class Ensemble(Model):
     def method(self) -> str:
         """Name of the method."""
         return self.models[0].method
+
+    @property
+    def spec(self) -> MethodSpec:
+        """What the method estimates, and from what."""
+        return self.models[0].spec
 
     @property
     def parameters(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a trained model can do, and what all models that hold one network have in common."""
+"""What a trained model can do, and how it is made, written and read, whatever its method."""
 
 from __future__ import annotations
 
@@ -6,29 +6,19 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
 
-from madminer_workflow.configuration.model import Training
+from madminer_workflow.configuration.model import Learner, Members
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
-from madminer_workflow.estimators.registry import METHODS, Kind
-from madminer_workflow.estimators.training import DECAY, Recipe, Tensors
+from madminer_workflow.estimators.history import History, Progress
+from madminer_workflow.estimators.registry import METHODS, Kind, MethodSpec
 from madminer_workflow.sampling.samples import Samples
 
-__all__ = [
-    "Description",
-    "Model",
-    "NetworkModel",
-    "as_tensor",
-    "as_tensors",
-    "event_blocks",
-    "model_class",
-]
+__all__ = ["Description", "Model", "TrainedModel", "common", "event_blocks", "model_class"]
 
 Floats = NDArray[np.float64]
 
@@ -48,9 +38,14 @@ class Model(Protocol):
         """Name of the method."""
 
     @property
+    def spec(self) -> MethodSpec:
+        """What the method estimates, and from what."""
+        return METHODS[self.method]
+
+    @property
     def kind(self) -> Kind:
         """What the model estimates."""
-        return METHODS[self.method].kind
+        return self.spec.kind
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -123,85 +118,130 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Description:
-    """What a model is, apart from the weights of its network.
+    """What a trained model is, apart from what it has learned.
 
     Attributes:
         method: Name of the method.
-        estimator: Form of the ratio, a key of `MethodSpec.models`.
-        member: Number of the network in an ensemble.
+        member: Number of the model in an ensemble.
         seed: The seed of the whole run, from which that of the folds is derived.
         parameters: Names of the parameters.
         observables: Names of the observables.
-        inputs: Names of those observables that enter the network.
         theta_ref: Reference points, (reference, parameter).
         n_train: Number of training samples.
         n_validation: Number of validation samples.
-        training: Settings of the network and of the training.
-        observable_scaler: How observables enter the network.
-        parameter_scaler: How parameters enter the network.
+        training: Settings of the training.
     """
 
     method: str
-    estimator: str
     member: int
     seed: int
     parameters: tuple[str, ...]
     observables: tuple[str, ...]
-    inputs: tuple[str, ...]
     theta_ref: Floats
     n_train: int
     n_validation: int
-    training: Training
-    observable_scaler: ObservableScaler
-    parameter_scaler: ParameterScaler
+    training: Members
 
     @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Description:
-        """Returns the description that a JSON record holds.
+    def of(
+        cls, learner: Learner, train: Samples, validation: Samples, member: int, **special: Any
+    ) -> Self:
+        """Returns the description of a model that is to be trained.
 
         Args:
-            record: The attributes by name.
-
-        Raises:
-            KeyError: An attribute is missing.
-            TypeError: There are others.
-            ValueError: A value is not one.
+            learner: The method and its settings.
+            train: The training samples.
+            validation: The validation samples.
+            member: Number of the model in an ensemble.
+            special: Attributes that only some models have.
         """
-        training = record["training"]
-        special = {
-            "parameters": tuple(record["parameters"]),
-            "observables": tuple(record["observables"]),
-            "inputs": tuple(record["inputs"]),
-            "theta_ref": np.asarray(record["theta_ref"], float),
-            "training": Training(**{**training, "hidden_layers": tuple(training["hidden_layers"])}),
-            "observable_scaler": ObservableScaler.from_record(record["observable_scaler"]),
-            "parameter_scaler": ParameterScaler.from_record(record["parameter_scaler"]),
-        }
-        return cls(**{**record, **special})
+        return cls(
+            method=learner.name,
+            member=member,
+            seed=learner.seed,
+            parameters=train.parameters,
+            observables=train.observables,
+            theta_ref=train.theta_ref,
+            n_train=len(train.x),
+            n_validation=len(validation.x),
+            training=learner.training,
+            **special,
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Returns the attributes by name, as JSON is to hold them."""
+        return dict(vars(self))
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings of the training by the way to them."""
+        return {f"training.{name}": value for name, value in vars(self.training).items()}
 
 
-class NetworkModel(Model):
-    """A model that holds one network: the base of the families of estimators.
+def common(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what all descriptions have, from a JSON record, where JSON has other types.
 
-    A family says how parameters are scaled, which network it uses, which tensors and which loss
-    train it, and how the trained network is evaluated.
+    Args:
+        record: The attributes by name.
+
+    Raises:
+        KeyError: An attribute is missing.
+        ValueError: A value is not one.
+    """
+    return {
+        "parameters": tuple(record["parameters"]),
+        "observables": tuple(record["observables"]),
+        "theta_ref": np.asarray(record["theta_ref"], float),
+    }
+
+
+class TrainedModel(Model):
+    """One model that was trained, which can be written and read.
 
     Attributes:
         description: What the model is.
-        network: Its network.
-        recipe: How the network is optimised.
     """
 
-    recipe: Recipe = DECAY
+    description: Description
 
-    def __init__(self, description: Description) -> None:
-        """Builds the network with initial weights.
+    @classmethod
+    @abstractmethod
+    def fit(
+        cls, learner: Learner, train: Samples, validation: Samples, member: int, progress: Progress
+    ) -> tuple[Self, History]:
+        """Returns a trained model and the course of its training.
 
         Args:
-            description: What the model is.
+            learner: The method and its settings.
+            train: The training samples.
+            validation: The validation samples.
+            member: Number of the model in an ensemble; each has its own random numbers.
+            progress: Called after every epoch.
         """
-        self.description = description
-        self.network = self.build_network()
+
+    @abstractmethod
+    def write(self, folder: Path) -> None:
+        """Writes what the model has learned.
+
+        Args:
+            folder: The folder to write into.
+        """
+
+    @classmethod
+    @abstractmethod
+    def read(cls, folder: Path, record: Mapping[str, Any]) -> Self:
+        """Returns the model that `write` wrote.
+
+        Args:
+            folder: Its folder.
+            record: Its description.
+
+        Raises:
+            InputError: A file is missing or damaged.
+            KeyError: Something is missing in the description.
+            TypeError: The description has something more.
+            ValueError: A value of the description is not one.
+        """
 
     @property
     def method(self) -> str:
@@ -223,84 +263,21 @@ class NetworkModel(Model):
         """Reference points, (reference, parameter)."""
         return self.description.theta_ref
 
-    @staticmethod
-    def choose_inputs(samples: Samples) -> NDArray[np.int64]:
-        """Returns the columns of the observables that enter the network; all if not overridden.
 
-        Args:
-            samples: The training samples.
-        """
-        return np.arange(len(samples.observables))
-
-    @staticmethod
-    @abstractmethod
-    def scale_parameters(samples: Samples) -> ParameterScaler:
-        """Returns how parameters enter the network.
-
-        Args:
-            samples: The training samples.
-        """
-
-    @abstractmethod
-    def build_network(self) -> nn.Module:
-        """Returns the network of the description, with initial weights."""
-
-    @abstractmethod
-    def tensors(self, samples: Samples) -> Tensors:
-        """Returns what the loss needs of samples, (sample, …) each.
-
-        Args:
-            samples: Training or validation samples.
-        """
-
-    @abstractmethod
-    def loss(self, batch: Tensors) -> Tensor:
-        """Returns the mean loss of a batch.
-
-        Args:
-            batch: Some rows of the tensors.
-        """
-
-    def finish(self, samples: Samples) -> None:
-        """Does what remains when the network is trained; nothing if not overridden.
-
-        Args:
-            samples: The training samples.
-        """
-
-    def _inputs(self, x: ArrayLike) -> Tensor:
-        """Returns observables as they enter the network, (event, input)."""
-        columns = [self.observables.index(name) for name in self.description.inputs]
-        return as_tensor(self.description.observable_scaler(np.asarray(x)[:, columns]))
-
-    def _thetas(self, thetas: ArrayLike) -> Tensor:
-        """Returns parameter points as they enter the network, (theta, parameter)."""
-        return as_tensor(self.description.parameter_scaler(thetas))
-
-    def _scores(self, scores: ArrayLike | None) -> Tensor | None:
-        """Returns joint scores as the derivatives by what enters the network, if there are any."""
-        if scores is None:
-            return None
-        return as_tensor(self.description.parameter_scaler.scale_scores(scores))
-
-
-def model_class(method: str, estimator: str) -> type[NetworkModel]:
+def model_class(spec: MethodSpec, estimator: str) -> type[TrainedModel]:
     """Returns the class of the models of a method.
 
     Args:
-        method: Name of the method.
+        spec: The method.
         estimator: Form of the ratio.
 
     Raises:
-        InputError: There is no such method, or it has no such form.
+        InputError: It has no such form.
     """
-    if method not in METHODS:
-        raise InputError(f"method: '{method}', allowed: {', '.join(METHODS)}")
-    models = METHODS[method].models
-    if estimator not in models:
-        raise InputError(f"estimator: '{estimator}', allowed: {', '.join(models)}")
-    module, name = models[estimator].split(":")
-    found: type[NetworkModel] = getattr(import_module(f"{__package__}.{module}"), name)
+    if estimator not in spec.models:
+        raise InputError(f"estimator: '{estimator}', allowed: {', '.join(spec.models)}")
+    module, name = spec.models[estimator].split(":")
+    found: type[TrainedModel] = getattr(import_module(f"{__package__}.{module}"), name)
     return found
 
 
@@ -314,21 +291,3 @@ def event_blocks(n_events: int, n_thetas: int) -> Iterator[slice]:
     step = max(1, _PAIRS_PER_BLOCK // max(n_thetas, 1))
     for start in range(0, n_events, step):
         yield slice(start, min(start + step, n_events))
-
-
-def as_tensor(array: ArrayLike) -> Tensor:
-    """Returns an array in single precision.
-
-    Args:
-        array: The array.
-    """
-    return torch.from_numpy(np.array(array, dtype=np.float32))
-
-
-def as_tensors(**tensors: Tensor | None) -> Tensors:
-    """Returns those tensors that there are.
-
-    Args:
-        tensors: The tensors by name, or None.
-    """
-    return {name: tensor for name, tensor in tensors.items() if tensor is not None}

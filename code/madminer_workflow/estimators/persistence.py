@@ -1,31 +1,34 @@
-"""Models as files: a description in JSON and the weights of the network."""
+"""Models as files: a description in JSON, and beside it what the model has learned."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.model import Description, NetworkModel, model_class
-from madminer_workflow.storage import read_json, read_weights, write_json, write_weights
+from madminer_workflow.estimators.model import TrainedModel, model_class
+from madminer_workflow.estimators.registry import METHODS, of_own
+from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["DESCRIPTION", "WEIGHTS", "load", "save"]
+__all__ = ["DESCRIPTION", "load", "save"]
 
 DESCRIPTION = "model.json"
-WEIGHTS = "weights.pt"
+
+_OF_SPEC = ("kind", "weighted")
 
 
-def save(model: NetworkModel, folder: str | Path) -> None:
+def save(model: TrainedModel, folder: str | Path) -> None:
     """Writes a model.
 
     Args:
         model: The model.
         folder: The folder to write into.
     """
-    write_json(Path(folder) / DESCRIPTION, {"kind": model.kind, **vars(model.description)})
-    write_weights(Path(folder) / WEIGHTS, model.network.state_dict())
+    facts = {name: getattr(model.spec, name) for name in _OF_SPEC}
+    write_json(Path(folder) / DESCRIPTION, facts | model.description.record())
+    model.write(Path(folder))
 
 
-def load(folder: str | Path) -> NetworkModel:
+def load(folder: str | Path) -> TrainedModel:
     """Returns the model that `save` wrote, of the class that belongs to its method.
 
     Args:
@@ -39,16 +42,9 @@ def load(folder: str | Path) -> NetworkModel:
     if not isinstance(record, dict):
         raise InputError(f"{path}: not the description of a model")
     try:
-        del record["kind"]
-        description = Description.from_record(record)
-        model = model_class(description.method, description.estimator)(description)
+        facts = {name: record.pop(name) for name in _OF_SPEC}
+        spec = METHODS.get(record["method"]) or of_own(record["method"], **facts)
+        family = model_class(spec, record.get("estimator", "parameterized"))
+        return family.read(Path(folder), record)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not the description of a model ({error})") from error
-    path = Path(folder) / WEIGHTS
-    weights = read_weights(path)
-    try:
-        model.network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{path}: not the weights of the network of {DESCRIPTION}") from error
-    model.network.eval()
-    return model

@@ -1,7 +1,8 @@
 """The table of methods: what each estimates, from what, and which class does it.
 
 This module imports neither PyTorch nor MadMiner, so that every step can look a method up. A new
-method is one entry here and, unless an existing class serves, one class.
+method is one entry here and, unless an existing class serves, one class. Estimators of one's own
+(`routines.py`) have entries of the same form, made when their class is found.
 
 Sources: CARL (Cranmer, Pavez, Louppe, arXiv:1506.02169); ROLR, CASCAL, RASCAL, SALLY, SALLINO
 (Brehmer, Cranmer, Louppe, Pavez, arXiv:1805.00013, 1805.00020); SCANDAL (with those authors,
@@ -12,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-__all__ = ["METHODS", "Kind", "MethodSpec"]
+__all__ = ["METHODS", "Kind", "MethodSpec", "of_own"]
 
 Kind = Literal["ratio", "score", "density"]
 
@@ -22,6 +23,7 @@ _RATIO = {"parameterized": "ratio:ParameterizedRatio", "quadratic": "quadratic:Q
 _WEIGHTED = dict.fromkeys(_RATIO, "weighted:WeightedQuadraticRatio")
 _SCORE = dict.fromkeys(_RATIO, "score:LocalScore")
 _DENSITY = dict.fromkeys(_RATIO, "density:ConditionalDensity")
+_OWN = dict.fromkeys(_RATIO, "own_model:OwnModel")
 
 
 @dataclass(frozen=True)
@@ -66,3 +68,13 @@ _SPECS = (
 
 METHODS: Mapping[str, MethodSpec] = {spec.name: spec for spec in _SPECS}
 """All methods by name."""
+
+
+def of_own(name: str, **traits: Any) -> MethodSpec:
+    """Returns the entry of an estimator of one's own, which is in no table.
+
+    Args:
+        name: Its name, as in the input file.
+        traits: What it gives and which samples it needs: attributes of `MethodSpec`.
+    """
+    return MethodSpec(name, models=_OWN, loss="", **traits)

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.losses import loss_of
-from madminer_workflow.estimators.model import NetworkModel, as_tensors, event_blocks
+from madminer_workflow.estimators.model import event_blocks
+from madminer_workflow.estimators.network_model import NetworkModel, as_tensors
 from madminer_workflow.estimators.networks import score_network
 from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.estimators.training import Tensors

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.model import as_tensor, as_tensors, event_blocks
+from madminer_workflow.estimators.model import event_blocks
+from madminer_workflow.estimators.network_model import as_tensor, as_tensors
 from madminer_workflow.estimators.networks import with_one
 from madminer_workflow.estimators.quadratic import QuadraticRatio
 from madminer_workflow.estimators.training import ONE_CYCLE, Tensors

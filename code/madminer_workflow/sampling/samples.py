@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Method, Thetas
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.registry import METHODS, MethodSpec
+from madminer_workflow.estimators.registry import MethodSpec
 from madminer_workflow.events import Events, Header, form_coefficients
 from madminer_workflow.sampling.joint import joint_ratio, joint_score
 from madminer_workflow.sampling.thetas import points
@@ -140,7 +140,7 @@ def draw_samples(method: Method, events: Events, n: int, rng: np.random.Generato
     Raises:
         InputError: The events do not allow what is asked for.
     """
-    spec, header = METHODS[method.name], events.header
+    spec, header = method.spec, events.header
     theta_0, reference = _hypotheses(method, header, rng)
     n_reference = n // 2 if spec.kind == "ratio" else 0
     numerator = _spread(n - n_reference, len(theta_0), rng)
@@ -222,7 +222,7 @@ def with_fixed_reference(method: Method, header: Header, rng: np.random.Generato
 
 def _hypotheses(method: Method, header: Header, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Returns the points theta_0 and those of the reference, (theta, parameter) each."""
-    kind, key = METHODS[method.name].kind, method.name
+    kind, key = method.spec.kind, method.name
     theta_0 = points(method.sampling.theta_0, header, rng, f"{key}.theta_0")
     if kind == "ratio":
         return theta_0, points(method.sampling.theta_1, header, rng, f"{key}.theta_1")

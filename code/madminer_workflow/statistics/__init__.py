@@ -10,6 +10,7 @@ from madminer_workflow.statistics.asimov import AsimovSums, Expectation
 from madminer_workflow.statistics.fisher import FisherInformation
 from madminer_workflow.statistics.likelihood import KinematicLikelihood
 from madminer_workflow.statistics.limits import Limit, Scan, combine, mean_limit, rate_limit
+from madminer_workflow.statistics.ranking import Ranking
 from madminer_workflow.statistics.regions import Region, iou, region, size_error
 from madminer_workflow.statistics.teststatistic import P_68, P_95, threshold
 
@@ -21,6 +22,7 @@ __all__ = [
     "FisherInformation",
     "KinematicLikelihood",
     "Limit",
+    "Ranking",
     "Region",
     "Scan",
     "combine",

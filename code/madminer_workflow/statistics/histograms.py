@@ -8,7 +8,7 @@ they resolve the tails where the parameters act, and none is poorly filled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,6 +157,17 @@ class Templates:
         """
         return np.log(self.probabilities(morphing_weights)) @ data.fill(self.binning)
 
+    def log_density(self, morphing_weights: Floats, values: Floats) -> Floats:
+        """Returns the log of the probability of the bin of each event, (event, theta).
+
+        Args:
+            morphing_weights: Weight of each benchmark, (theta, benchmark).
+            values: Values of the events, (event, dimension).
+        """
+        return np.asarray(
+            np.log(self.probabilities(morphing_weights)).T[self.binning.index(values)]
+        )
+
 
 @dataclass(frozen=True)
 class SallinoTemplates:
@@ -193,15 +204,38 @@ class SallinoTemplates:
             n_bins: Number of bins along each line.
         """
         expected = data.fill(self.cells.binning)
+        lines = self._lines(thetas, morphing, n_bins)
+        return np.array([np.bincount(index, expected, n_bins) @ log_r for index, log_r in lines])
+
+    def log_density(
+        self,
+        thetas: Floats,
+        morphing: Callable[[Floats], Floats],
+        values: Floats,
+        n_bins: int = 50,
+    ) -> Floats:
+        """Returns the log-density of each event relative to theta_ref, (event, theta).
+
+        Args:
+            thetas: Parameter points, (theta, parameter).
+            morphing: Gives the weight of each benchmark, (theta, benchmark), at given points.
+            values: Scores of the events, (event, parameter).
+            n_bins: Number of bins along each line.
+        """
+        cells, lines = self.cells.binning.index(values), self._lines(thetas, morphing, n_bins)
+        return np.stack([log_r[index[cells]] for index, log_r in lines], axis=1)
+
+    def _lines(
+        self, thetas: Floats, morphing: Callable[[Floats], Floats], n_bins: int
+    ) -> Iterator[tuple[Integers, Floats]]:
+        """Yields the bin of each cell, and log p(theta) / p(theta_ref) in the bins, for points."""
         reference = (morphing(self.theta_ref[None]) @ self.cells.histograms)[0]
-        log_likelihood = []
         for theta, weights in zip(thetas, morphing(thetas), strict=True):
             index = self._index(theta, n_bins)
-            contents = (weights @ self.cells.histograms, reference, expected)
+            contents = (weights @ self.cells.histograms, reference)
             histograms = [np.bincount(index, content, n_bins) for content in contents]
-            log_p = np.log(_probabilities(np.stack(histograms[:2])))
-            log_likelihood.append(histograms[2] @ (log_p[0] - log_p[1]))
-        return np.array(log_likelihood)
+            log_p = np.log(_probabilities(np.stack(histograms)))
+            yield index, log_p[0] - log_p[1]
 
     def _index(self, theta: Floats, n_bins: int) -> Integers:
         """Returns the bin of each cell; the bins are quantiles of the mixture of benchmarks."""

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators import METHODS, Ensemble, Model, load
+from madminer_workflow.estimators import Ensemble, Model, load
 from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import split
@@ -41,6 +41,7 @@ __all__ = [
     "histogram_data",
     "point_events",
     "reference_weights",
+    "score_templates",
     "sums_over",
 ]
 
@@ -71,10 +72,17 @@ class Ratios(Protocol):
 
 @dataclass(frozen=True)
 class Part(Generic[M]):
-    """Events and a model that was not trained on them."""
+    """Events and a model that was not trained on them.
+
+    Attributes:
+        model: The model.
+        events: The events.
+        rows: Which events of the file they are, (event,).
+    """
 
     model: M
     events: Events
+    rows: NDArray[np.int64]
 
 
 def evaluate_file(
@@ -154,9 +162,9 @@ def held_out(configuration: Configuration, model: Model, events: Events) -> list
     Raises:
         InputError: The members of an ensemble have left out different folds of the events.
     """
-    if not METHODS[model.method].weighted:
+    if not model.spec.weighted:
         partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
-        return [Part(model, events.take(partition.test))]
+        return [Part(model, events.take(partition.test), partition.test)]
     members: Sequence[Any] = model.models if isinstance(model, Ensemble) else [model]
     _check_folds([member.description for member in members])
     first = members[0].description
@@ -166,10 +174,8 @@ def held_out(configuration: Configuration, model: Model, events: Events) -> list
         fold = fold_of_member(member.description.member, n_folds)
         by_fold.setdefault(fold, []).append(member)
     fold_of = fold_of_events(len(events), n_folds, first.method, first.seed)
-    return [
-        Part(Ensemble(models), events.take(np.flatnonzero(fold_of == fold)))
-        for fold, models in sorted(by_fold.items())
-    ]
+    folds = [(models, np.flatnonzero(fold_of == fold)) for fold, models in sorted(by_fold.items())]
+    return [Part(Ensemble(models), events.take(rows), rows) for models, rows in folds]
 
 
 def _check_folds(descriptions: Sequence[Description]) -> None:
@@ -252,7 +258,7 @@ def _from_ratio(
     return {
         "likelihoods": likelihoods,
         "log_normalisation": expected.log_normalisation,
-        "sums": sums if METHODS[model.method].weighted else None,
+        "sums": sums if model.spec.weighted else None,
         "joint": joint,
         "learned": learned,
         "fisher": None,
@@ -328,12 +334,26 @@ def _score_likelihood(
 ) -> Callable[[histograms.Data], Floats]:
     """Returns the function that gives the log-likelihood of data on the grid."""
     thetas, morphing = _grid(configuration.limits), events.header.weights
-    if model.method == "sallino":
-        lines = histograms.sallino_templates(scores, events.weights, model.theta_ref[0])
-        return lambda data: lines.log_likelihood(thetas, morphing, data)
-    bins = histograms.default_bins(scores.shape[1], len(events))
-    templates = histograms.templates(scores, events.weights, bins)
+    templates = score_templates(model, events, scores)
+    if isinstance(templates, histograms.SallinoTemplates):
+        return lambda data: templates.log_likelihood(thetas, morphing, data)
     return lambda data: templates.log_likelihood(morphing(thetas), data)
+
+
+def score_templates(
+    model: Model, events: Events, scores: Floats
+) -> histograms.Templates | histograms.SallinoTemplates:
+    """Returns the histograms of the score that a method uses.
+
+    Args:
+        model: The model.
+        events: The events that fill them.
+        scores: Their estimated scores, (event, parameter).
+    """
+    if model.method == "sallino":
+        return histograms.sallino_templates(scores, events.weights, model.theta_ref[0])
+    bins = histograms.default_bins(scores.shape[1], len(events))
+    return histograms.templates(scores, events.weights, bins)
 
 
 def _score_information(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.statistics import AsimovSums, KinematicLikelihood
 from madminer_workflow.steps.data import DataSet
 from madminer_workflow.steps.evaluation import Evaluation
@@ -49,9 +48,14 @@ class Member:
         return int(self.model["member"])
 
     @property
+    def weighted(self) -> bool:
+        """Whether it has learned from weighted events and is cross-fitted."""
+        return bool(self.model["weighted"])
+
+    @property
     def set(self) -> int:
         """Number of the set of networks that evaluate all held-out events: its own, or a fold's."""
-        if not METHODS[self.evaluation.method].weighted:
+        if not self.weighted:
             return self.number
         return set_of_member(self.number, self.model["training"]["n_folds"])
 
@@ -154,15 +158,16 @@ def spread_of(members: Sequence[Member], data: DataSet) -> list[KinematicLikelih
 def off(members: Sequence[Member]) -> Iterator[Member]:
     """Yields the members whose training has failed, as their validation losses tell.
 
-    Losses are compared among members with the same validation samples: the best of them sets the
+    Members without losses, which estimators of one's own need not report, tell nothing. Losses are
+    compared among members with the same validation samples: the best of them sets the
     standard, and what it has gained since its first epoch is the unit.
 
     Args:
         members: The members of one method.
     """
-    weighted = METHODS[members[0].evaluation.method].weighted if members else False
+    members = [member for member in members if member.history["best_validation_loss"] is not None]
     for member in members:
-        alike = [other for other in members if not weighted or _fold(other) == _fold(member)]
+        alike = [m for m in members if not member.weighted or _fold(m) == _fold(member)]
         best = min(alike, key=lambda other: other.validation_loss)
         gain = float(best.history["validation_loss"][0]) - best.validation_loss
         if member.validation_loss - best.validation_loss > _LARGEST_EXCESS * gain:

@@ -11,6 +11,7 @@ import numpy as np
 
 from madminer_workflow.configuration.model import Configuration, Plotting
 from madminer_workflow.events import Events
+from madminer_workflow.steps.best import best
 from madminer_workflow.steps.combine import Combination, DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, OBSERVED
 from madminer_workflow.steps.diagnose import Diagnosis, diagnose
@@ -102,7 +103,7 @@ def plot_into(
     """
     combination = combine_members(configuration, events, read_members(result_files))
     diagnoses = diagnose(combination, events)
-    record = results(combination, events, diagnoses)
+    record = results(combination, events, diagnoses, best(combination, events))
     observed = {one.name: one.observed for one in configuration.experiments}
     inputs = {"data_file": events.header.path, "input_file": input_file}
     for name, one in {"observed": configuration.observed, **observed}.items():
@@ -158,8 +159,8 @@ def figures(
     for name, one in diagnoses.items():
         figure = draw.diagnostics(one.diagnostics, one.verdict, one.curves)
         yield f"diagnostics_{name}", figure
-    if combination.members:
-        yield "training", draw.training(_losses(combination))
+    if losses := _losses(combination):
+        yield "training", draw.training(losses)
     comparisons = _comparisons(combination)
     if wanted.correlations and comparisons:
         yield "correlations", draw.ratios(comparisons)
@@ -241,10 +242,10 @@ def units_of(events: Events) -> dict[str, str] | None:
 
 
 def _losses(combination: Combination) -> dict[str, list[LossCurve]]:
-    """Returns the loss curves of all members of each method."""
+    """Returns the loss curves of all members of each method that has reported any."""
     from madminer_workflow.figures import LossCurve
 
-    return {
+    curves = {
         name: [
             LossCurve(
                 train=np.array(member.history["train_loss"], float),
@@ -252,9 +253,11 @@ def _losses(combination: Combination) -> dict[str, list[LossCurve]]:
                 best_epoch=member.history["best_epoch"],
             )
             for member in members
+            if member.history["best_validation_loss"] is not None
         ]
         for name, members in combination.members.items()
     }
+    return {name: members for name, members in curves.items() if members}
 
 
 def _comparisons(combination: Combination) -> list[Comparison]:

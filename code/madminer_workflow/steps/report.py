@@ -6,14 +6,14 @@ import itertools
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from madminer_workflow.steps.data import EXPECTED
 
 __all__ = ["table"]
 
 _WIDTH = 80
-_CELL_WIDTH = 32  # of the longest cell, that of the best fit
+_CELL_WIDTH = 28  # of the longest cell, that of the best fit
 _REASON_WIDTH = 55  # of that of a verdict
 _NAME_WIDTH = 22  # of the name of a combination
 _STAR = " *"
@@ -35,7 +35,7 @@ def table(results: Mapping[str, Any]) -> str:
     for name, further in {"": results, **results["data"]}.items():
         data = {**common, **further}
         title = f"{name}: " if data.get("is_experiment") else ""
-        lines += ["", *_heading(title, data), *_tables(data)]
+        lines += ["", *_heading(title, data), *_tables(data), *_best(data.get("best"))]
     if any(_STAR in line for line in lines):
         lines += ["", _BORDER]
     return "\n".join([*lines[1:], *_verdicts(results["limits"])])
@@ -97,6 +97,38 @@ def _verdicts(limits: Mapping[str, Any]) -> list[str]:
     return ["", "can they be trusted:", *_aligned(rows)] if rows else []
 
 
+def _best(best: Mapping[str, Any] | None) -> list[str]:
+    """Returns which method is best by what, and how far the others are from it."""
+    if not _is_contest(best):
+        return []
+    values, method = best["values"], best["method"]
+    # An event costs log 2 without any ratio: what is less than that is information.
+    is_information = best["criterion"] == "cross_entropy"
+    scale = 100 / (math.log(2) - values[method]["value"]) if is_information else 1.0
+    others = [
+        f"{name}~{_with_error(one['difference'] * scale, one['error'] * scale)}".replace(" ", "~")
+        for name, one in values.items()
+        if name != method
+    ]
+    what = "% of its information missing" if is_information else "larger closure chi-square"
+    ties = f", a tie within errors: {', '.join(best['tied'])}" if best["tied"] else ""
+    line = f"best by {best['criterion'].replace('_', '-')}: {method}{ties}; {what}: "
+    lines = textwrap.wrap(line + ", ".join(others), _WIDTH, subsequent_indent="  ")
+    return ["", *(line.replace("~", " ") for line in lines)]  # numbers stay with their names
+
+
+def _mark(name: str, best: Mapping[str, Any] | None) -> str:
+    """Returns whether a method is the best one, or as good within errors."""
+    if not _is_contest(best):
+        return ""
+    return "best" if name == best["method"] else "tie" if name in best["tied"] else ""
+
+
+def _is_contest(best: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
+    """Returns whether several methods were compared."""
+    return best is not None and len(best["values"]) > 1
+
+
 def _heading(title: str, data: Mapping[str, Any]) -> list[str]:
     """Returns what the limits are for."""
     if "n_observed" in data:
@@ -115,11 +147,11 @@ def _tables(data: Mapping[str, Any]) -> list[str]:
     kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
     for kind in (kind for kind in kinds if kind in data["shown"]):
         rows = [
-            [[name], *_row(limit[kind], parameters)]
+            [[name], *_row(limit[kind], parameters), [_mark(name, data.get("best"))]]
             for name, limit in data["limits"].items()
             if kind == "full" or name != "rate"
         ]
-        titles = [["method"], ["best fit"], [f"68 % {size}"], ["95 %"]]
+        titles = [["method"], ["best fit"], [f"68 % {size}"], ["95 %"], [""]]
         lines += ["", f"{kinds[kind]}:", *_aligned([titles, *rows])]
     return lines
 

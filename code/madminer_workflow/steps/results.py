@@ -15,6 +15,7 @@ from madminer_workflow.statistics import (
     P_95,
     FisherInformation,
     Limit,
+    Ranking,
     iou,
     region,
     size_error,
@@ -31,7 +32,10 @@ _LEVELS = {"68": P_68, "95": P_95}
 
 
 def results(
-    combination: Combination, events: Events, diagnoses: Mapping[str, Diagnosis]
+    combination: Combination,
+    events: Events,
+    diagnoses: Mapping[str, Diagnosis],
+    best: Mapping[str, Ranking],
 ) -> dict[str, Any]:
     """Returns the record of all results.
 
@@ -39,6 +43,7 @@ def results(
         combination: The limits of all methods and what belongs to them.
         events: All events of the file.
         diagnoses: How far each method can be trusted.
+        best: The best method for each set of data.
     """
     configuration, header = combination.configuration, events.header
     first, *others = combination.data
@@ -58,7 +63,11 @@ def results(
             name: limit | _method(combination, name) | _diagnosis(diagnoses.get(name))
             for name, limit in _limits(headline).items()
         },
-        "data": {name: _further(combination.data[name], names) for name in others},
+        "best": _best(best.get(first)),
+        "data": {
+            name: _further(combination.data[name], names) | {"best": _best(best.get(name))}
+            for name in others
+        },
         "fisher_information": {f.name: _fisher(f) for f in combination.fisher},
     }
 
@@ -80,6 +89,11 @@ def _further(data: DataLimits, names: Sequence[str]) -> dict[str, Any]:
         "is_experiment": data.is_experiment,
         "limits": _limits(data),
     }
+
+
+def _best(ranking: Ranking | None) -> dict[str, Any] | None:
+    """Returns the best method and where the others stand; None without methods."""
+    return None if ranking is None else asdict(ranking)
 
 
 def _limits(data: DataLimits) -> dict[str, Any]:
@@ -131,11 +145,12 @@ def _method(combination: Combination, name: str) -> dict[str, Any]:
     first, failed = members[0].model, {member.number for member in off(members)}
     weight = 1.0 / len({member.set for member in members})
     settings = {key: value for key, value in first["training"].items() if key != "n_members"}
+    own = first.get("routine", {})
     return {
         "kind": first["kind"],
-        "estimator": first["estimator"],
+        "estimator": own["kept"] if own else first["estimator"],
         "theta_ref": first["theta_ref"],
-        "settings": settings,
+        "settings": settings | own.get("settings", {}),
         "samples": {"train": first["n_train"], "validation": first["n_validation"]},
         "n_held_out_events": evaluation.n_events,
         "normalisation": {"largest_offset": evaluation.largest_offset},

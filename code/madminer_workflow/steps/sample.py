@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Configuration, Method
-from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import (
     PARTS,
@@ -101,7 +100,7 @@ def sample(
     base = configuration.seed if base_seed is None else base_seed
     records = []
     for method in configuration.methods:
-        weighted = METHODS[method.name].weighted
+        weighted = method.spec.weighted
         drawn, seeds = _all(base, method, events) if weighted else _draw(base, method, parts)
         records.append(_record(method, events, checksum, drawn, seeds))
         with staged(output_dir / "samples" / (name or method.name)) as folder:
@@ -143,7 +142,7 @@ def _record(
     """Returns the record of one method."""
     return SampleRecord(
         method=method.name,
-        kind=METHODS[method.name].kind,
+        kind=method.spec.kind,
         parameters=events.header.parameter_names,
         observables=events.header.observables,
         theta_ref=drawn["train"].theta_ref,

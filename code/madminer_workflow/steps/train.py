@@ -9,9 +9,8 @@ import numpy as np
 from madminer_workflow.configuration.model import Learner
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.fitting import Fitted, fit
+from madminer_workflow.estimators.history import Progress
 from madminer_workflow.estimators.persistence import save
-from madminer_workflow.estimators.registry import METHODS
-from madminer_workflow.estimators.training import Progress
 from madminer_workflow.sampling import Samples
 from madminer_workflow.steps.folds import fold_of_events, fold_of_member
 from madminer_workflow.storage import read_json, staged, write_json
@@ -70,7 +69,7 @@ def _samples(learner: Learner, train_folder: Path, member: int) -> tuple[Samples
     Cross-fitted members learn from all folds but their own.
     """
     train = Samples.load(train_folder, "train")
-    if not METHODS[learner.name].weighted:
+    if not learner.spec.weighted:
         return train, Samples.load(train_folder, "validation")
     n_folds = learner.training.n_folds
     fold_of = fold_of_events(len(train), n_folds, learner.name, learner.seed)

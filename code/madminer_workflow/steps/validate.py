@@ -215,7 +215,7 @@ def _train(
 
 def _floor(configuration: Configuration, events: Events, data: DataLimits) -> Limit:
     """Returns the limit from the exact ratio on all events, as cross-fitted members use them."""
-    parts = [Part(_ExactRatio(events), events)]
+    parts = [Part(_ExactRatio(events), events, np.arange(len(events)))]
     wanted = data_sets(configuration, events)[:1]
     sums = sums_over(configuration, parts, wanted)
     expected = expectation(configuration, "floor", sums, wanted)

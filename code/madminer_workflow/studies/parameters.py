@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from madminer_workflow.configuration import merge
 from madminer_workflow.configuration.loading import dumped
 from madminer_workflow.configuration.merging import located
+from madminer_workflow.configuration.routines import rules
 from madminer_workflow.configuration.schema import rule_of, schema, shown, validate
 from madminer_workflow.configuration.sweep import points
 from madminer_workflow.errors import InputError
@@ -52,10 +53,9 @@ class Parameters:
         Raises:
             InputError: Something is not allowed; the message names key, value and alternatives.
         """
-        document = plain(values)
-        validate(document)
+        document = located(plain(values), Path.cwd())
+        validate(document, rules(document))
         points(document)
-        document = located(document, Path.cwd())
         object.__setattr__(self, "_text", json.dumps(document, sort_keys=True))
 
     @classmethod
@@ -77,7 +77,7 @@ class Parameters:
     def document(self) -> dict[str, Any]:
         """The content as an input file has it, in the order of the schema."""
         content = json.loads(self._text)
-        return {key: content[key] for key in schema()["properties"] if key in content}
+        return {key: content[key] for key in [*schema()["properties"], *content] if key in content}
 
     def __getitem__(self, key: str) -> Any:
         """Returns the value of a key, or its default.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
-from madminer_workflow.estimators import METHODS, Ensemble, Model, load
+from madminer_workflow.estimators import Ensemble, Model, load
 from madminer_workflow.estimators.model import event_blocks
 from madminer_workflow.events import Events
 from madminer_workflow.processes import exact_likelihood
@@ -165,7 +165,7 @@ def _chosen(
     groups: dict[str, list[Member]] = {}
     for method in configuration.methods:
         group = [member for member in members if member.evaluation.method == method.name]
-        if group and METHODS[method.name].kind != "score":
+        if group and method.spec.kind != "score":
             groups[method.name] = group
         elif group and not wanted:
             log.warning("%s: left out, it has no likelihood of single events", method.name)
