@@ -12,8 +12,7 @@ import yaml
 
 from madminer_workflow.assets import SOURCES, STAGES, STEPS, Step, asset_of, problems
 from madminer_workflow.cli import cli
-from madminer_workflow.configuration import load
-from madminer_workflow.configuration.document import complete
+from madminer_workflow.configuration import load_variants
 from madminer_workflow.configuration.restrict import plan, settings
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events import read_header
@@ -63,6 +62,12 @@ def test_what_nobody_writes_is_found() -> None:
         ("sampling", "samples/a/trainXnpz", None),
         ("training", "samples/a/train.npz", None),
         ("plotting", "limits/observed/sally.npz", "further limits"),
+        ("plotting", "epochs-5/initialisation-2/limits/sally.npz", "limits of a combination"),
+        ("plotting", "epochs-5/results.txt", None),
+        ("sampling", "samples/a__train-5/train.npz", "training sample"),
+        ("training", "models/trees_0/estimator/trees/0.npy", "model"),
+        ("evaluation", "results/trees_0/model/estimator/0.npy", "evaluated model"),
+        ("evaluation", "results/a_0/base/result.npz", "result of a combination"),
         ("configuration", "settings/sally_0.training.json", "training settings"),
         ("tidying", "anything", None),
     ],
@@ -145,21 +150,27 @@ def test_stages_are_given_what_the_table_says() -> None:
 
 
 def test_the_settings_have_what_the_table_says(event_file: Path) -> None:
-    document = event_file.parent / "input.yml"
-    document.write_text(yaml.safe_dump({"methods": list(METHODS), "luminosity": 1}))
-    header = read_header(event_file)
-    resolved = complete(load(document, header), header)
+    path, header = event_file.parent / "input.yml", read_header(event_file)
+    boosted = f"{ROOT / 'docs/examples/boosted.py'}:Boosted"
+    document = {
+        "methods": [*METHODS, boosted],
+        "luminosity": 1,
+        "experiments": [{"name": "other", "theta_true": [0.5] * len(header.parameters)}],
+    }
     found: dict[str, set[str]] = {step.name: set() for step in STEPS}
-    for name, content in settings(resolved).items():
-        stage = name.removesuffix(".json").rpartition(".")[2]
-        assert content["step"] == stage
-        for key, value in content.items():
-            if key in METHODS:
-                found[stage] |= {f"<method>.{inner}" for inner in value}
-            elif key != "step":
-                found[stage].add(key)
-        assert asset_of(STEPS, "configuration", f"settings/{name}").name == f"{stage} settings"
+    for sweep in ({}, {"sweep": {"grid": {"luminosity": [1, 2], "samples.train": [10, 20]}}}):
+        path.write_text(yaml.safe_dump(document | sweep))
+        variants = load_variants(path, header)
+        for name, content in settings(variants).items():
+            stage = name.removesuffix(".json").rpartition(".")[2]
+            assert content["step"] == stage
+            for key, value in content.items():
+                if key in variants[0].document["methods"]:
+                    found[stage] |= {f"<method>.{inner}" for inner in value}
+                elif key != "step":
+                    found[stage].add(key)
+            assert asset_of(STEPS, "configuration", f"settings/{name}").name == f"{stage} settings"
+        assert set(plan(variants, Path())) == set(BY_NAME["configuration"].published)
     for step in STEPS[1:]:
-        optional = {"observed"} if "observed" in step.settings else set()
+        optional = {"observed"} & set(step.settings)
         assert found[step.name] | optional == set(step.settings), step.name
-    assert set(plan(resolved, Path())) == set(BY_NAME["configuration"].published)

@@ -2,7 +2,8 @@
 
 Everything else that names a step or a file of one is compared with it: the specification, scripts
 and entry points, the settings of the steps, the documentation, and in every run what a step wrote.
-In paths `<name>`, `<method>` and so on stand for anything but a slash.
+In paths `<name>`, `<method>` and so on stand for anything but a slash, `<path>` and `<combination>`
+for anything.
 """
 
 from __future__ import annotations
@@ -94,9 +95,35 @@ SOURCES = (
 )
 """What comes from outside of the workflow."""
 
-_DATA = ("seed", "splits", "luminosity", "asymptotic_limits", "observed")
+_DATA = ("seed", "splits", "luminosity", "asymptotic_limits", "observed", "experiments")
 _SETTINGS = "the part of the input file that the step uses, all defaults filled in"
 _SAMPLES = "arrays (event, …): observables, parameter points, joint quantities, weights"
+
+
+def _evaluated(folder: str, which: str) -> tuple[Asset, ...]:
+    """Returns what an evaluation writes: a result, or one for each way in which it is wanted."""
+    home, array = f"results/<method>_<member>/{folder}", "arrays over the grid (point, …)"
+    numbers = "method, member, seed, grid, numbers of events"
+    copy = "a copy of the model, from which ensembles are combined"
+    return (
+        Asset(f"result{which}", f"{home}result.npz", "npz", array, True),
+        Asset(f"result description{which}", f"{home}result.json", "JSON", numbers, True),
+        Asset(f"evaluated model{which}", f"{home}model/<path>", "JSON, PyTorch", copy, True),
+    )
+
+
+def _drawn(folder: str, which: str) -> tuple[Asset, ...]:
+    """Returns what plotting writes, of all or of each combination of a sweep."""
+    numbers, drawn = "every number, docs/products.md", "one figure in two formats"
+    arrays, optional = f"{folder}limits", bool(folder)
+    q, further = "q and p-values on the grid (point,)", "the same for further data"
+    return (
+        Asset(f"numbers{which}", f"{folder}results.json", "JSON", numbers, optional),
+        Asset(f"limits{which}", f"{arrays}/<name>.npz", "npz", q, True),
+        Asset(f"further limits{which}", f"{arrays}/<data>/<name>.npz", "npz", further, True),
+        Asset(f"figures{which}", f"{folder}figures/<figure>", "PNG, PDF", drawn, optional),
+    )
+
 
 STEPS = (
     Step(
@@ -119,6 +146,13 @@ STEPS = (
                 optional=True,
             ),
             Asset(
+                "source of an estimator",
+                "settings/<method>.py",
+                "Python",
+                "the file of an estimator of one's own",
+                optional=True,
+            ),
+            Asset(
                 "plan",
                 "publish.yml",
                 "YAML",
@@ -138,8 +172,8 @@ STEPS = (
         entry_point="sample",
         inputs={"data_file": ("event file",), "input_file": ("sampling settings",)},
         settings=(
-            *("methods", "seed", "splits"),
-            *("<method>.theta_0", "<method>.theta_1", "<method>.samples"),
+            *("methods", "seed", "splits", "variants"),
+            *("<method>.theta_0", "<method>.theta_1", "<method>.samples", "<method>.traits"),
         ),
         outputs=(
             Asset("training sample", "samples/<method>/train.npz", "npz", _SAMPLES),
@@ -160,22 +194,26 @@ STEPS = (
         command="train",
         entry_point="train",
         inputs={
-            "input_file": ("training settings",),
+            "input_file": ("training settings", "source of an estimator"),
             "train_folder": (
                 *("training sample", "validation sample", "test sample"),
                 "sample description",
             ),
         },
-        settings=("methods", "seed", "estimator", "<method>.training"),
+        settings=(
+            *("methods", "seed", "estimator", "<method>.training"),
+            *("<method>.class", "<method>.code", "<method>.settings"),
+        ),
         outputs=(
             Asset(
                 "model",
-                "models/<name>/<file>",
+                "models/<method>_<member>/<path>",
                 "JSON, PyTorch",
-                "what the estimator keeps: description, weights, losses of each epoch",
+                "what the estimator keeps: description, weights, losses of each epoch; its source "
+                "and `estimator/` if it is one's own",
             ),
         ),
-        published={"model": "models/<name>"},
+        published={"model": "models/<method>_<member>"},
     ),
     Step(
         name="evaluation",
@@ -187,23 +225,12 @@ STEPS = (
             "input_file": ("evaluation settings", "observed events"),
             "model_file": ("model",),
         },
-        settings=("methods", *_DATA, "fisher_information", "<method>.samples"),
-        outputs=(
-            Asset("result", "results/<name>/result.npz", "npz", "arrays over the grid (point, …)"),
-            Asset(
-                "result description",
-                "results/<name>/result.json",
-                "JSON",
-                "method, member, seed, grid, numbers of events",
-            ),
-            Asset(
-                "evaluated model",
-                "results/<name>/model/<file>",
-                "JSON, PyTorch",
-                "a copy of the model, from which ensembles are combined",
-            ),
+        settings=(
+            *("methods", *_DATA, "fisher_information", "variants"),
+            *("<method>.samples", "<method>.traits"),
         ),
-        published={"result": "results/<name>"},
+        outputs=(*_evaluated("", ""), *_evaluated("<evaluation>/", " of a combination")),
+        published={"result": "results/<method>_<member>"},
     ),
     Step(
         name="plotting",
@@ -213,28 +240,41 @@ STEPS = (
         inputs={
             "data_file": ("event file",),
             "input_file": ("plotting settings", "observed events"),
-            "result_files": ("result", "result description", "evaluated model"),
+            "result_files": tuple(
+                f"{name}{which}"
+                for which in ("", " of a combination")
+                for name in ("result", "result description", "evaluated model")
+            ),
         },
         settings=(
             *("methods", *_DATA, "include_xsec", "histogram_vars", "histogram_bins"),
-            *("fisher_information", "plotting", "<method>.samples"),
+            *("fisher_information", "plotting", "pick_best", "variants"),
+            *("<method>.samples", "<method>.traits"),
         ),
         outputs=(
-            Asset("numbers", "results.json", "JSON", "every number, docs/products.md"),
-            Asset("limits", "limits/<name>.npz", "npz", "q and p-values on the grid (point,)"),
+            *_drawn("", ""),
             Asset(
-                "further limits",
-                "limits/<data>/<name>.npz",
-                "npz",
-                "the same for further true points and observed events",
+                "comparison",
+                "sweep.csv",
+                "CSV",
+                "a row for each combination, set of data and method, docs/sweeps.md",
                 optional=True,
             ),
-            Asset("figures", "figures/<figure>", "PNG, PDF", "one figure in two formats"),
+            Asset(
+                "combination",
+                "<combination>/combination.json",
+                "JSON",
+                "what varies, and its values",
+                optional=True,
+            ),
+            *_drawn("<combination>/", " of a combination"),
         ),
-        published={"results": "results.json", "limits": "limits", "figures": "figures"},
+        published={"results": "results.json", "figures": "figures"},
     ),
 )
 """The steps in the order in which they run."""
+
+_ANY = {"<path>": ".+", "<combination>": ".+"}
 
 STAGES: Mapping[str, str] = MappingProxyType({step.name: step.command for step in STEPS})
 """The command that each stage runs."""
@@ -277,4 +317,7 @@ def asset_of(steps: Iterable[Step], stage: str, file: str) -> Asset | None:
 @functools.cache
 def _pattern(path: str) -> re.Pattern[str]:
     """Returns what matches a path with names to be filled in."""
-    return re.compile("[^/]+".join(map(re.escape, re.split(r"<\w+>", path))))
+    parts = re.split(r"(<\w+>)", path)
+    return re.compile(
+        "".join(_ANY.get(p, "[^/]+") if p[:1] == "<" else re.escape(p) for p in parts)
+    )
