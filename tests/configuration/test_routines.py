@@ -12,6 +12,7 @@ import yaml
 from madminer_workflow.configuration import load, load_learner, load_variants, merge
 from madminer_workflow.configuration.frozen import freeze, origins
 from madminer_workflow.configuration.restrict import plan, settings
+from madminer_workflow.configuration.variants import load_parts
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import Header
 from madminer_workflow.studies import Parameters
@@ -200,6 +201,65 @@ def test_each_document_is_enough_for_its_step(write: Write, header: Header, tmp_
     assert learner.routine is not None
     assert learner.routine.settings == {"trees": 100, "rate": 1.0}
     assert learner.routine.source == SOURCE
+
+
+def test_settings_vary_in_a_sweep(write: Write, header: Header, tmp_path: Path) -> None:
+    sweep = {"grid": {"boosted.settings.trees": [5, 10]}}
+    path = write(["sally", "boosted"], **boosted(), sweep=sweep, initialisations=2)
+    variants, inputs = load_variants(path, header), merge([path])
+    names = [
+        f"boosted_0__trees-{trees}__initialisation-{seed}" for trees in (5, 10) for seed in (1, 2)
+    ]
+    names += [f"sally_0__initialisation-{seed}" for seed in (1, 2)]
+    assert [one["name"] for one in plan(variants, tmp_path)["members"]] == names
+    assert {one["sample_set"] for one in plan(variants, tmp_path)["members"]} == {
+        "boosted",
+        "sally",
+    }
+    frozen = load_variants(freeze(inputs, variants, tmp_path / "_input"), header)
+    assert settings(frozen) == settings(variants)
+    assert origins(inputs, variants)["boosted.training.seed"]["from"] == "initialisations"
+    folder = tmp_path / "settings"
+    folder.mkdir()
+    variants[0].configuration.routines[0].save(folder)
+    for name, content in settings(frozen).items():
+        (folder / name).write_text(json.dumps(content))
+    learner = load_learner(folder / f"{names[3]}.training.json", "boosted")
+    assert learner.routine is not None
+    assert (learner.routine.settings["trees"], learner.training.seed) == (10, 2)
+    for step, number in {"sampling": 2, "plotting": 4}.items():
+        parts = load_parts(folder / f"{step}.json", header)
+        assert len(parts) == number
+        specs = [one.spec for part in parts for one in part.configuration.methods]
+        assert learner.spec in specs
+
+
+def test_methods_vary_in_a_sweep(write: Write, header: Header) -> None:
+    rows = [{"name": "a", "methods": ["sally"]}, {"methods": ["my own.py:BoostedTrees", "alice"]}]
+    variants = load_variants(write(["sally"], sweep={"list": rows}), header)
+    assert [variant.document["methods"] for variant in variants] == [
+        ["sally"],
+        ["boosted_trees", "alice"],
+    ]
+    assert variants[1].point.name == "methods-boosted_treesxalice"
+
+
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ({"boosted.settings.trees": [0]}, "trees-0: boosted.settings.trees: 0, expected an integ"),
+        ({"boosted.training.seed": [-1]}, "sweep.grid.boosted.training.seed[0]: -1, expected"),
+        ({"boosted.setting.trees": [1]}, "boosted.setting: unknown key, did you mean 'settings'?"),
+        ({"boostd.settings.trees": [1]}, "boostd: unknown key, did you mean 'boosted'?"),
+        ({"methods": [["alice"], ["boostd"]]}, "methods[1][0]: \"boostd\", did you mean 'boosted'"),
+        ({"boosted.class": ["a.py:A"]}, "boosted.class: cannot vary, expected a name of its own"),
+        ({"boosted": [{"class": "a.py:A"}]}, "boosted[0].class: cannot vary, expected a name of"),
+    ],
+)
+def test_what_cannot_vary(write: Write, header: Header, grid: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_variants(write(["boosted"], **boosted(), sweep={"grid": grid}), header)
+    assert message in str(caught.value)
 
 
 def test_studies_vary_settings(write: Write) -> None:

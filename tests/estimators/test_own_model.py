@@ -70,7 +70,7 @@ def train(tmp_path: Path, gaussian: Any, make_samples: Any) -> Train:
     def trained(name: str, member: int = 0, **settings: Any) -> Fitted:
         found = find(f"my_{name.lower()}", f"{tmp_path / 'mine.py'}:{name}")
         object.__setattr__(found, "settings", {"variance": 1.25, **settings})
-        learner = Learner(7, f"my_{name.lower()}", "parameterized", Members(2, 3), found)
+        learner = Learner(7, f"my_{name.lower()}", "parameterized", Members(2, 3, 7), found)
         samples = make_samples(gaussian(2), "sally" if name == "Score" else "alices", 50)
         return fit(learner, samples, samples, member)
 
@@ -110,7 +110,7 @@ def test_the_record_says_what_the_model_is(train: Train, tmp_path: Path) -> None
     save(train("Quadratic", member=2).model, tmp_path)
     record = json.loads((tmp_path / "model.json").read_text())
     assert (record["kind"], record["weighted"], record["member"]) == ("ratio", True, 2)
-    assert record["training"] == {"n_members": 2, "n_folds": 3}
+    assert record["training"] == {"n_members": 2, "n_folds": 3, "seed": 7}
     assert record["routine"]["kept"] == "my_quadratic.py:Quadratic"
     assert record["routine"]["settings"] == {"variance": 1.25}
     assert len(record["routine"]["code"]) == 64

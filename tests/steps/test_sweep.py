@@ -85,6 +85,23 @@ def test_mean_and_standard_deviation_over_initialisations() -> None:
     assert single == {"mean": 2.0, "std": None}
 
 
+def test_the_best_method_of_each_combination() -> None:
+    runs = [run("a", seed, float(seed)) for seed in (1, 2, 3)] + [run("bb", 1, 1.0)]
+    for one, best in zip(runs, ["sally", "sally", "rolr", "rolr"], strict=True):
+        one.results["limits"]["rolr"] = one.results["limits"]["sally"]
+        one.results["best"] = {"method": best, "tied": [], "values": {"sally": 0, "rolr": 0}}
+    runs[3].results["best"]["tied"] = ["sally"]
+    assert [row["best"] for row in rows(runs[3])][:3] == ["tie", "", "best"]
+    record = comparison(runs)
+    limits = record["combinations"][0]["data"]["expected"]["limits"]
+    assert limits["sally"]["best"] == ["best", "best", ""]
+    assert "best" not in limits["rate"]
+    lines = [line.split() for line in table(record).splitlines()]
+    ends = {(line[0], line[1]): line[-2:] for line in lines if "trust" in line[:-1]}
+    assert ends["a", "sally"] == ["best", "2/3"]
+    assert ends["bb", "sally"] == ["trust", "tie"]
+
+
 def test_a_row_for_each_method_and_set_of_data() -> None:
     found = list(rows(run("a", 3, 1.0)))
     assert [(row["data"], row["method"]) for row in found] == [

@@ -75,6 +75,7 @@ def test_a_record_says_how_the_step_was_made(done: Path) -> None:
         "method": "alices",
         "member": 1,
         "name": "alices_1",
+        "sample_set": "alices",
         "settings": settings,
     }
     made = record["provenance"]
@@ -285,7 +286,12 @@ def test_the_crate_follows_the_data(done: Path) -> None:
     }
     training = crate.get("#run/members_1/training")
     values = {e["name"]: e["value"] for e in training["object"] if e.type == "PropertyValue"}
-    assert values == {"method": "alices", "member": 1, "name": "alices_1"}
+    assert values == {
+        "method": "alices",
+        "member": 1,
+        "name": "alices_1",
+        "sample_set": "alices",
+    }
     (samples,) = [entity for entity in training["object"] if entity.type == "Dataset"]
     assert samples["hasPart"][0] in crate.get("#run/sampling")["result"]
     assert training["containerImage"] == ORIGIN["image"]

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from madminer_workflow.steps.data import EXPECTED
 
-__all__ = ["table"]
+__all__ = ["mark", "table"]
 
 _WIDTH = 80
 _CELL_WIDTH = 28  # of the longest cell, that of the best fit
@@ -41,12 +41,24 @@ def table(results: Mapping[str, Any]) -> str:
     return "\n".join([*lines[1:], *_verdicts(results["limits"])])
 
 
+def mark(name: str, best: Mapping[str, Any] | None) -> str:
+    """Returns whether a method is the `best` one, or as good within errors, a `tie`.
+
+    Args:
+        name: Name of the method.
+        best: The best method for a set of data, as in results.json.
+    """
+    if not _is_contest(best):
+        return ""
+    return "best" if name == best["method"] else "tie" if name in best["tied"] else ""
+
+
 def _comparison(results: Mapping[str, Any]) -> str:
     """Returns the comparison of combinations; the first set of data stands for all."""
     combinations = results["combinations"]
     first = combinations[0]["data"][EXPECTED]
     size = _SIZES.get(len(results["parameters"]), "volume")
-    rows = [[["combination"], ["method"], [f"95 % {size}"], ["kinematics"], ["trust"]]]
+    rows = [[["combination"], ["method"], [f"95 % {size}"], ["kinematics"], ["trust"], [""]]]
     tables = {
         one["name"]: {
             method: _compared(method, limit)
@@ -76,7 +88,15 @@ def _comparison(results: Mapping[str, Any]) -> str:
 def _compared(method: str, limit: Mapping[str, Any]) -> list[str]:
     """Returns the cells of one method of a combination."""
     verdict = max(limit.get("verdicts", [""]), key=_VERDICTS.index)
-    return [method, _mean_size(limit, "full"), _mean_size(limit, "kinematics"), verdict]
+    sizes = (_mean_size(limit, which) for which in ("full", "kinematics"))
+    return [method, *sizes, verdict, _common_mark(limit.get("best", []))]
+
+
+def _common_mark(marks: Sequence[str]) -> str:
+    """Returns how often a method is the best one, if it is not always the same."""
+    if 0 < marks.count("best") < len(marks):
+        return f"best {marks.count('best')}/{len(marks)}"
+    return next(filter(None, marks), "")
 
 
 def _mean_size(limit: Mapping[str, Any], which: str) -> str:
@@ -117,13 +137,6 @@ def _best(best: Mapping[str, Any] | None) -> list[str]:
     return ["", *(line.replace("~", " ") for line in lines)]  # numbers stay with their names
 
 
-def _mark(name: str, best: Mapping[str, Any] | None) -> str:
-    """Returns whether a method is the best one, or as good within errors."""
-    if not _is_contest(best):
-        return ""
-    return "best" if name == best["method"] else "tie" if name in best["tied"] else ""
-
-
 def _is_contest(best: Mapping[str, Any] | None) -> TypeGuard[Mapping[str, Any]]:
     """Returns whether several methods were compared."""
     return best is not None and len(best["values"]) > 1
@@ -147,7 +160,7 @@ def _tables(data: Mapping[str, Any]) -> list[str]:
     kinds = {"full": "kinematics and rate", "kinematics": "kinematics only"}
     for kind in (kind for kind in kinds if kind in data["shown"]):
         rows = [
-            [[name], *_row(limit[kind], parameters), [_mark(name, data.get("best"))]]
+            [[name], *_row(limit[kind], parameters), [mark(name, data.get("best"))]]
             for name, limit in data["limits"].items()
             if kind == "full" or name != "rate"
         ]

@@ -26,6 +26,7 @@ from madminer_workflow.steps.plot import (
     units_of,
     write_products,
 )
+from madminer_workflow.steps.report import mark
 from madminer_workflow.storage import write_json, write_text
 from madminer_workflow.storage.provenance import provenance
 
@@ -122,6 +123,7 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
                 **dict(_numbers(limit)),
                 **_learned(own),
                 "verdict": own.get("verdict", {}).get("level"),
+                "best": mark(method, found.get("best")),
                 "folder": run.name,
             }
 
@@ -273,7 +275,9 @@ def _method(results: Sequence[Record], data: str, method: str) -> dict[str, Any]
         else:
             found[column] = {"mean": _mean(values), "std": _std(values)}
     verdicts = [own["verdict"]["level"] for own in learned if "verdict" in own]
-    return found | ({"verdicts": verdicts} if verdicts else {})
+    rankings = [_data(one)[data].get("best") or {} for one in results]
+    marks = [mark(method, best) for best in rankings if method in best.get("values", {})]
+    return found | {k: v for k, v in {"verdicts": verdicts, "best": marks}.items() if v}
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
