@@ -50,7 +50,8 @@ Make = Callable[..., Path]
 
 def start(folder: Path, *words: str | Path) -> subprocess.Popen[str]:
     """Starts a command of the package, or a script, in a folder."""
-    environment = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1", "HOME": os.environ["HOME"]}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME")}
+    environment = {**kept, "PYTHONPATH": str(ROOT / "code"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         list(map(str, words)),
         cwd=folder,

@@ -14,6 +14,8 @@ def test_training_costs_in_proportion_to_samples_and_epochs() -> None:
     assert training("alices", 20, 100_000) == pytest.approx(22.0)
     assert training("alices", 10, 50_000) == pytest.approx(5.5)
     assert training("of_my_own", 10, 100_000) == pytest.approx(6.0)
+    own = {"step": "training", "methods": ["own"], "own": {"training": {"seed": 1}}}
+    assert cpu_seconds(own, 0, {"own": 100_000}) == pytest.approx(15.0)
     assert training("quadratic", 10, 0, n_events=100_000) == pytest.approx(6.0)
 
 

@@ -22,6 +22,7 @@ _TRAINING = {"alices": 11e-6, "rascal": 11e-6, "cascal": 11e-6, "scandal": 24e-6
 """Training, for each sample and epoch; the score in a loss and flows cost most."""
 
 _TRAINING_OF_OTHERS = 6e-6
+_EPOCHS_OF_OTHERS = 20  # for estimators of one's own, which have none
 _FROM_ALL_EVENTS = "quadratic"  # learns from the events themselves, in place of samples
 _EVALUATION = {"scandal": 0.6e-6, "quadratic": 0.06e-6}
 """Evaluation, for each event and grid point."""
@@ -61,7 +62,7 @@ def _training(
 ) -> float:
     """Returns the seconds of training one network."""
     n_samples = n_events if method == _FROM_ALL_EVENTS else samples.get(method, n_events)
-    epochs = settings[method]["training"]["epochs"]
+    epochs = settings[method]["training"].get("epochs", _EPOCHS_OF_OTHERS)
     return float(_TRAINING.get(method, _TRAINING_OF_OTHERS) * n_samples * epochs)
 
 
