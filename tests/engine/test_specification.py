@@ -10,7 +10,14 @@ from madminer_workflow.engine.specification import errors
 
 ROOT = Path(__file__).parents[2]
 GIVEN = ("project_path", "data_file", "input_file")
-MEMBER = {"name": "a_0", "method": "a", "member": 0, "training": "t", "evaluation": "e"}
+MEMBER = {
+    "name": "a_0",
+    "method": "a",
+    "member": 0,
+    "sample_set": "a",
+    "training": "t",
+    "evaluation": "e",
+}
 PUBLISHED = {"configuration": {"sampling": "s", "plotting": "p", "members": [MEMBER]}}
 
 Change = Callable[[Any], Any]
@@ -86,7 +93,7 @@ CASES: list[tuple[str, Change, list[str]]] = [
         lambda d: parameters(d, "training").update(method={"step": "init", "output": "member.x"}),
         [
             "workflow/member.yml: stages.training.scheduler.parameters.method: unknown output 'x', "
-            "expected one of evaluation, member, method, name, training"
+            "expected one of evaluation, member, method, name, sample_set, training"
         ],
     ),
     (
@@ -144,7 +151,7 @@ CASES: list[tuple[str, Change, list[str]]] = [
         ),
         [
             "workflow/steps.yml: training.process.cmd: {sample} is no parameter, expected one of "
-            "input_file, member, method, name, output_dir, project_path, samples",
+            "input_file, member, method, name, output_dir, project_path, sample_set, samples",
             "workflow/member.yml: stages.training.scheduler.parameters: parameter 'samples' is not "
             "used by workflow/steps.yml: training",
         ],
@@ -154,7 +161,8 @@ CASES: list[tuple[str, Change, list[str]]] = [
         lambda d: d["training"]["publisher"]["publish"].update(model="{workdir}/{nam}"),
         [
             "workflow/steps.yml: training.publisher.publish.model: {nam} is no parameter, expected "
-            "one of input_file, member, method, name, output_dir, project_path, samples, workdir",
+            "one of input_file, member, method, name, output_dir, project_path, sample_set, "
+            "samples, workdir",
         ],
     ),
     (
