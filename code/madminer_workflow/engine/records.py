@@ -216,7 +216,6 @@ def written(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, checksum or digest({path.removeprefix(start): outputs[path] for path in below})
 
 
-
 def cpu_seconds(record: Mapping[str, Any] | None) -> float | None:
     """Returns how much time of a processor a step has taken; None if nobody has noted it.
 
