@@ -325,6 +325,7 @@ def test_two_runs_in_one_folder(run: Run) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_a_run_that_is_killed_at_any_moment_resumes(run: Run, seed: int) -> None:
     members = {"alices": 2, "sally": 1}
