@@ -16,7 +16,7 @@ from urllib.parse import quote
 from madminer_workflow import assets
 from madminer_workflow.engine.entities import PROFILES, Graph, Reference
 from madminer_workflow.engine.graph import Step
-from madminer_workflow.engine.records import RECORD, read_record, written
+from madminer_workflow.engine.records import RECORD, inputs_of, read_record, written
 from madminer_workflow.storage import read_json, write_json
 
 __all__ = ["CRATE", "stages", "write"]
@@ -195,7 +195,7 @@ def _add_action(graph: Graph, one: _Ended, tool: Reference, contents: _Contents)
         description=" ".join(one.provenance.get("argv", [one.label])),
         instrument=tool,
         object=[
-            *(_read(graph, *entry, contents) for entry in _inputs(one)),
+            *(_read(graph, *entry, contents) for entry in inputs_of(one.record)),
             *(
                 graph.add(f"{one.action['@id']}/{name}", "PropertyValue", name=name, value=value)
                 for name, value in values.items()
@@ -237,7 +237,7 @@ def _add_run(
     graph: Graph, main: Reference, ended: list[_Ended], last: list[_Ended], contents: _Contents
 ) -> Reference:
     """Adds that the workflow has run, from what came from outside to what its last step wrote."""
-    inputs = [entry for one in ended for entry in _inputs(one)]
+    inputs = [entry for one in ended for entry in inputs_of(one.record)]
     sources = [entry for entry in inputs if entry[1]["sha256"] not in contents]
     return graph.add(
         "#run",
@@ -285,12 +285,6 @@ def _course(ended: list[_Ended]) -> dict[str, Any]:
         "error": "\n".join(failed) or None,
         "agent": next((c["agent"] for c in courses if c["agent"]), None),
     }
-
-
-def _inputs(one: _Ended) -> list[tuple[str, Mapping[str, str]]]:
-    """Returns what a step has read, each with the option that named it."""
-    found = one.record.get("inputs", {})
-    return [(option, entry) for option, entries in found.items() for entry in entries]
 
 
 def _read(graph: Graph, option: str, entry: Mapping[str, str], contents: _Contents) -> Reference:

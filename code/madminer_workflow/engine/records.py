@@ -24,6 +24,7 @@ __all__ = [
     "RECORD",
     "Records",
     "cpu_seconds",
+    "inputs_of",
     "paths",
     "published_in",
     "read_record",
@@ -214,6 +215,20 @@ def written(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         start = f"{name}/"
         below = [path for path in outputs if path.startswith(start)]
         yield name, checksum or digest({path.removeprefix(start): outputs[path] for path in below})
+
+
+def inputs_of(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yields what a step has read, each with the option that named it.
+
+    Args:
+        record: The record of the step.
+
+    Yields:
+        The option, and a path with its checksum: `path`, from the folder of the run if it is in
+        it, and `sha256`.
+    """
+    for option, entries in record.get("inputs", {}).items():
+        yield from ((option, entry) for entry in entries)
 
 
 def cpu_seconds(record: Mapping[str, Any] | None) -> float | None:
