@@ -255,8 +255,12 @@ def paths(published: Any) -> Iterator[Path]:
 
 
 def _records(folder: Path) -> list[Path]:
-    """Returns the records of steps in a folder, which may be that of one step or of several."""
-    return [path for pattern in (RECORD, f"*/{RECORD}") for path in sorted(folder.glob(pattern))]
+    """Returns the records of steps in a folder, which may be that of one step or of several.
+
+    One in a hidden folder was being written when the run was killed: nothing was finished by it.
+    """
+    patterns = (RECORD, f"[!.]*/{RECORD}")
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def read_record(path: Path) -> dict[str, Any]:
