@@ -28,7 +28,7 @@ SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run plan status logs dag verify coverage
-.PHONY: validate validate-spec check test benchmark ui clean
+.PHONY: validate validate-spec check test test-long benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,9 +79,12 @@ check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts
 	.venv/bin/shellcheck -x scripts/*.sh .ci/run
 	$(VENV) -m madminer_workflow validate-spec
 
-test: .venv/.requirements-dev.lock ## Run all tests, the fast ones first
+test: .venv/.requirements-dev.lock ## Run the tests, the fast ones first
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m slow
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not long"
+
+test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m long
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py

@@ -161,6 +161,7 @@ def test_unknown_names_are_refused_before_anything_is_written(run: Run) -> None:
     assert not run.output.exists()
 
 
+@pytest.mark.long
 def test_a_run_that_is_killed_twenty_times_has_the_same_numbers(run: Run) -> None:
     assert run.again() == ALL
     numbers, arrays = run.numbers(), run.arrays()

@@ -1,5 +1,6 @@
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -89,7 +90,9 @@ def test_what_a_command_used_with_its_children(tmp_path: Path) -> None:
     assert before <= used.started <= used.ended <= datetime.now().astimezone()
     assert (used.ended - used.started).total_seconds() > 0.8
     assert 0.5 <= used.cpu_seconds < 2
-    assert 300 < used.peak_memory_mb < 400
+    # What a long series of tests has needed before counts, too.
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    assert 300 < used.peak_memory_mb < max(400, own + 50)
 
 
 def test_a_signal_becomes_a_status(tmp_path: Path) -> None:

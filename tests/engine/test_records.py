@@ -84,6 +84,16 @@ def test_records_that_are_none(tmp_path: Path, text: str) -> None:
     assert records(tmp_path).find(step, A) is None
 
 
+def test_a_record_that_did_not_get_to_its_place(tmp_path: Path) -> None:
+    step = finish(tmp_path, "step_0", A)
+    partial = step / ".partial-of-a-killed-run"
+    partial.mkdir()
+    (step / RECORD).rename(partial / RECORD)
+    known = records(tmp_path)
+    assert known.finished() == []
+    assert known.find(step, A) is None
+
+
 def test_a_record_says_what_it_is_made_from(tmp_path: Path) -> None:
     step = finish(tmp_path, "step_0", A)
     record = json.loads((step / RECORD).read_text())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,20 @@ def project(tmp_path: Path) -> Path:
 def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for all tests of a module, which do not change it."""
     return _make_project(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="session")
+def flip() -> Callable[[Path], None]:
+    """Changes a byte of a file, but neither size nor time of modification."""
+
+    def change(path: Path) -> None:
+        times = path.stat()
+        data = bytearray(path.read_bytes())
+        data[-3] ^= 1
+        path.write_bytes(data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    return change
 
 
 def _make_project(parent: Path) -> Path:

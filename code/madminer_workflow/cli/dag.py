@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.cli.preview import preview, what_to_run
+from madminer_workflow.cli.options import what_to_run
+from madminer_workflow.cli.preview import preview
 
 if TYPE_CHECKING:
     from madminer_workflow.figures.diagram import Box

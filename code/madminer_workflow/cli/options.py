@@ -15,8 +15,19 @@ from typing import Any
 
 import click
 
-__all__ = ["inputs", "number", "numbers", "paths", "whole", "wholes", "word", "words"]
+__all__ = [
+    "inputs",
+    "number",
+    "numbers",
+    "paths",
+    "what_to_run",
+    "whole",
+    "wholes",
+    "word",
+    "words",
+]
 
+_PATH = click.Path(path_type=Path)
 _INPUT = "input"
 _PROFILES = ("smoke", "default", "full")  # as in the configuration, which is not loaded for --help
 
@@ -44,6 +55,36 @@ def inputs(command: Callable[..., Any]) -> Callable[..., Any]:
         help="Settings that come before all input files.",
     )
     return files(profile(command))
+
+
+def what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a run to a command, but for those that say how.
+
+    Args:
+        command: The function of the command; it is given `data_file`, what `inputs` gives,
+            `output_dir`, and `force` and `until`, lists of words.
+    """
+    options = (
+        click.option("--data_file", type=_PATH, required=True, help="MadMiner event file."),
+        inputs,
+        click.option("--output_dir", type=_PATH, required=True, help="Folder of the run."),
+        click.option(
+            "--force",
+            type=words,
+            multiple=True,
+            help="Steps to run again: all, STAGE or STAGE:METHOD; "
+            "with commas between, or repeated.",
+        ),
+        click.option(
+            "--until",
+            type=words,
+            multiple=True,
+            help="Stages to stop after; with commas between, or repeated.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def paths(texts: Sequence[str]) -> list[Path]:

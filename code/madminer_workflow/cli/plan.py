@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.cli.preview import preview, what_to_run
+from madminer_workflow.cli.options import what_to_run
+from madminer_workflow.cli.preview import preview
 
 if TYPE_CHECKING:
     from madminer_workflow.cli.preview import Row
@@ -44,7 +45,7 @@ def plan(
 
 def _table(rows: list[Row], *, details: bool) -> str:
     """Returns the steps as a table, followed by the details of each step if they are asked for."""
-    from madminer_workflow.engine.tables import table
+    from madminer_workflow.tables import table
 
     lines = table(_HEAD, [_entries(row) for row in rows]).splitlines()
     below = [_details(row) if details else [] for row in rows]

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import click
-
-from madminer_workflow.cli.options import inputs, words
 
 if TYPE_CHECKING:
     from madminer_workflow.cli.run import Request
     from madminer_workflow.engine.planning import Planned
 
-__all__ = ["Row", "preview", "what_to_run"]
+__all__ = ["Row", "preview"]
 
-_PATH = click.Path(path_type=Path)
 _NEVER_THE_SAME = ("training",)  # the outcome holds how long it took
 
 
@@ -38,24 +33,6 @@ class Row:
     seed: int | None
     cpu_seconds: float
     is_measured: bool
-
-
-def what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options of a run to a command, but for those that say how.
-
-    Args:
-        command: The function of the command.
-    """
-    options = (
-        click.option("--data_file", type=_PATH, required=True, help="MadMiner event file."),
-        inputs,
-        click.option("--output_dir", type=_PATH, required=True, help="Folder of the run."),
-        click.option("--force", type=words, multiple=True, help="Steps to run again, as in `run`."),
-        click.option("--until", type=words, multiple=True, help="Stages to stop after."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madminer_workflow.assets import STAGES, STEPS
-from madminer_workflow.cli.options import inputs, words
+from madminer_workflow.cli.options import what_to_run
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration import Variant
@@ -29,8 +29,6 @@ __all__ = [
     "run",
 ]
 
-_PATH = click.Path(path_type=Path)
-
 PROJECT = Path(__file__).resolve().parents[3]
 WORKFLOW = "workflow/workflow.yml"
 FROZEN = "_input"
@@ -38,25 +36,11 @@ FROZEN = "_input"
 
 
 @click.command()
-@click.option("--data_file", type=_PATH, required=True, help="MadMiner event file.")
-@inputs
-@click.option("--output_dir", type=_PATH, required=True, help="Folder of the run.")
+@what_to_run
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
     help="Steps that run at the same time; by default one per core.",
-)
-@click.option(
-    "--force",
-    type=words,
-    multiple=True,
-    help="Steps to run again: all, STAGE or STAGE:METHOD; with commas between, or repeated.",
-)
-@click.option(
-    "--until",
-    type=words,
-    multiple=True,
-    help="Stages to stop after; with commas between, or repeated.",
 )
 @click.pass_context
 def run(

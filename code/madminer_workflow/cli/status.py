@@ -23,7 +23,7 @@ _HEAD = ("step", "state", "start", "duration", "last line")
 def status(output_dir: Path) -> None:
     """Show what the last run has done, or does."""
     from madminer_workflow.engine.journal import read
-    from madminer_workflow.engine.tables import table
+    from madminer_workflow.tables import table
 
     report = read(output_dir)
     click.echo(f"{output_dir}: {headline(report)}\n")

@@ -14,8 +14,9 @@ from typing import Any
 from urllib.parse import quote
 
 from madminer_workflow import assets
+from madminer_workflow.engine.entities import PROFILES, Graph, Reference
 from madminer_workflow.engine.graph import Step
-from madminer_workflow.engine.records import RECORD, read_record, written
+from madminer_workflow.engine.records import RECORD, inputs_of, read_record, written
 from madminer_workflow.storage import read_json, write_json
 
 __all__ = ["CRATE", "stages", "write"]
@@ -23,28 +24,10 @@ __all__ = ["CRATE", "stages", "write"]
 CRATE = "ro-crate-metadata.json"
 
 _Record = Mapping[str, Any]
-_Reference = dict[str, str]
-_Contents = dict[str, list[_Reference]]
+_Contents = dict[str, list[Reference]]
 """What has been written, by checksum."""
 
-_TERMS = "https://w3id.org/ro/terms/workflow-run/context"
-_LAYOUT = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
-_PROFILES = {
-    "https://w3id.org/ro/wfrun/process/0.5": ("Process Run Crate", "0.5"),
-    "https://w3id.org/ro/wfrun/workflow/0.5": ("Workflow Run Crate", "0.5"),
-    "https://w3id.org/ro/wfrun/provenance/0.5": ("Provenance Run Crate", "0.5"),
-    _LAYOUT: ("Workflow RO-Crate", "1.0"),
-}
 _YADAGE = "https://yadage.readthedocs.io/"
-_FORMATS = {
-    ".h5": "application/x-hdf5",
-    ".json": "application/json",
-    ".log": "text/plain",
-    ".npz": "application/zip",
-    ".pdf": "application/pdf",
-    ".png": "image/png",
-    ".yml": "application/yaml",
-}
 _DONE = "http://schema.org/CompletedActionStatus"
 _FAILED = "http://schema.org/FailedActionStatus"
 
@@ -68,7 +51,7 @@ def write(
     found = [(step, read_record(step.folder / RECORD)) for step in steps]
     ended = [_Ended(output_dir, step, record) for step, record in found if record or step.error]
     ended.sort(key=lambda one: one.home)
-    graph = _Graph(output_dir)
+    graph = Graph(output_dir)
     _add_parameters(graph, table)
     contents: _Contents = {}
     for one in ended:
@@ -128,71 +111,9 @@ class _Ended:
         }
 
 
-class _Graph:
-    """Entities, which refer to one another as in JSON-LD."""
-
-    def __init__(self, output_dir: Path) -> None:
-        self._output_dir = output_dir
-        self._entities: dict[str, dict[str, Any]] = {}
-        self._sources: dict[str, str | Path] = {}
-
-    def add(self, identifier: str, kind: str | list[str], **properties: Any) -> _Reference:
-        """Adds an entity, without properties that have no value; returns the reference to it."""
-        given = {name: value for name, value in properties.items() if value not in (None, [])}
-        self._entities[identifier] = {"@type": kind, **given}
-        return {"@id": identifier}
-
-    def add_file(self, path: Path, kind: str | list[str] = "File", **properties: Any) -> _Reference:
-        """Adds a file; a relative path starts from the folder of the run."""
-        absolute = self._output_dir / path
-        size = str(absolute.stat().st_size) if absolute.is_file() else None
-        identifier = path.as_uri() if path.is_absolute() else quote(path.as_posix())
-        self._sources[identifier] = identifier if path.is_absolute() else path
-        form = _FORMATS.get(path.suffix)
-        given = {"name": path.name, "encodingFormat": form, "contentSize": size, **properties}
-        return self.add(identifier, kind, **given)
-
-    def add_folder(self, path: Path, parts: list[_Reference]) -> _Reference:
-        """Adds a folder in that of the run."""
-        identifier = f"{quote(path.as_posix())}/"
-        self._sources[identifier] = path
-        return self.add(identifier, "Dataset", name=path.name, hasPart=parts)
-
-    def generate(self, main: _Reference, actions: list[_Reference]) -> dict[str, Any]:
-        """Returns the content of the metadata file."""
-        from rocrate.model.contextentity import ContextEntity
-        from rocrate.model.dataset import Dataset
-        from rocrate.model.file import File
-        from rocrate.rocrate import ROCrate
-
-        crate = ROCrate(version="1.1")
-        for identifier, properties in self._entities.items():
-            source = self._sources.get(identifier)
-            kind = Dataset if properties["@type"] == "Dataset" else File
-            if isinstance(source, Path):
-                crate.add(kind(crate, dest_path=source, properties=properties))
-            elif source:
-                crate.add(File(crate, source, properties=properties))
-            else:
-                crate.add(ContextEntity(crate, identifier, properties))
-        workflow, run = (self._entities[one["@id"]] for one in (main, actions[0]))
-        root = crate.root_dataset
-        root["name"] = f"Run of {workflow['name']}"
-        root["description"] = "Inputs, steps and results of a run of a workflow, with checksums."
-        root["conformsTo"] = [{"@id": profile} for profile in _PROFILES]
-        root["license"] = {"@id": "#rights"}
-        root["mainEntity"], root["mentions"] = main, actions
-        if "endTime" in run:
-            root["datePublished"] = run["endTime"]
-        crate.metadata["conformsTo"] = [{"@id": crate.metadata.profile}, {"@id": _LAYOUT}]
-        crate.metadata.extra_contexts.append(_TERMS)
-        generated: dict[str, Any] = crate.metadata.generate()
-        return generated
-
-
-def _add_parameters(graph: _Graph, table: Sequence[assets.Step]) -> None:
+def _add_parameters(graph: Graph, table: Sequence[assets.Step]) -> None:
     """Adds the profiles, a word on rights, and what the table declares to be read or written."""
-    for identifier, (name, version) in _PROFILES.items():
+    for identifier, (name, version) in PROFILES.items():
         graph.add(identifier, "CreativeWork", name=name, version=version)
     rights = "Nothing is stated on the rights of results; the software has licences of its own."
     graph.add("#rights", "CreativeWork", name="Rights", description=rights)
@@ -210,10 +131,10 @@ def _add_parameters(graph: _Graph, table: Sequence[assets.Step]) -> None:
 
 
 def _add_outputs(
-    graph: _Graph, one: _Ended, table: Sequence[assets.Step], contents: _Contents
+    graph: Graph, one: _Ended, table: Sequence[assets.Step], contents: _Contents
 ) -> None:
     """Adds what a step has written, its record and its log."""
-    files: dict[str, _Reference] = {}
+    files: dict[str, Reference] = {}
     for name, checksum in one.files.items():
         asset = assets.asset_of(table, one.stage, name)
         slot = _slot(asset) if asset else None
@@ -228,8 +149,8 @@ def _add_outputs(
 
 
 def _add_tool(
-    graph: _Graph, stage: str, ended: list[_Ended], table: Sequence[assets.Step]
-) -> _Reference:
+    graph: Graph, stage: str, ended: list[_Ended], table: Sequence[assets.Step]
+) -> Reference:
     """Adds the software that runs a step, with what it needs, reads and writes."""
     packages = {item for one in ended for item in one.provenance.get("packages", {}).items()}
     needed = [_add_package(graph, *item) for item in sorted(packages) if item[1]]
@@ -252,13 +173,13 @@ def _add_tool(
     )
 
 
-def _add_package(graph: _Graph, name: str, version: str) -> _Reference:
+def _add_package(graph: Graph, name: str, version: str) -> Reference:
     """Adds a package of Python."""
     identifier = f"https://pypi.org/project/{name}/{quote(version)}/"
     return graph.add(identifier, "SoftwareApplication", name=name, softwareVersion=version)
 
 
-def _add_action(graph: _Graph, one: _Ended, tool: _Reference, contents: _Contents) -> _Reference:
+def _add_action(graph: Graph, one: _Ended, tool: Reference, contents: _Contents) -> Reference:
     """Adds that a step has run."""
     values = {
         name: value
@@ -274,7 +195,7 @@ def _add_action(graph: _Graph, one: _Ended, tool: _Reference, contents: _Content
         description=" ".join(one.provenance.get("argv", [one.label])),
         instrument=tool,
         object=[
-            *(_read(graph, *entry, contents) for entry in _inputs(one)),
+            *(_read(graph, *entry, contents) for entry in inputs_of(one.record)),
             *(
                 graph.add(f"{one.action['@id']}/{name}", "PropertyValue", name=name, value=value)
                 for name, value in values.items()
@@ -287,12 +208,12 @@ def _add_action(graph: _Graph, one: _Ended, tool: _Reference, contents: _Content
 
 
 def _add_workflow(
-    graph: _Graph,
+    graph: Graph,
     name: str,
     path: Path,
-    tools: Mapping[str, _Reference],
+    tools: Mapping[str, Reference],
     table: Sequence[assets.Step],
-) -> _Reference:
+) -> Reference:
     """Adds the workflow, from the sources to what its last step writes."""
     graph.add(_YADAGE, "ComputerLanguage", name="Yadage", url={"@id": _YADAGE})
     steps = [
@@ -313,10 +234,10 @@ def _add_workflow(
 
 
 def _add_run(
-    graph: _Graph, main: _Reference, ended: list[_Ended], last: list[_Ended], contents: _Contents
-) -> _Reference:
+    graph: Graph, main: Reference, ended: list[_Ended], last: list[_Ended], contents: _Contents
+) -> Reference:
     """Adds that the workflow has run, from what came from outside to what its last step wrote."""
-    inputs = [entry for one in ended for entry in _inputs(one)]
+    inputs = [entry for one in ended for entry in inputs_of(one.record)]
     sources = [entry for entry in inputs if entry[1]["sha256"] not in contents]
     return graph.add(
         "#run",
@@ -329,7 +250,7 @@ def _add_run(
     )
 
 
-def _add_engine(graph: _Graph, ended: list[_Ended], run: _Reference) -> None:
+def _add_engine(graph: Graph, ended: list[_Ended], run: Reference) -> None:
     """Adds that Yadage has run the workflow, and which action belongs to which step of it."""
     controls = [
         graph.add(
@@ -366,13 +287,7 @@ def _course(ended: list[_Ended]) -> dict[str, Any]:
     }
 
 
-def _inputs(one: _Ended) -> list[tuple[str, Mapping[str, str]]]:
-    """Returns what a step has read, each with the option that named it."""
-    found = one.record.get("inputs", {})
-    return [(option, entry) for option, entries in found.items() for entry in entries]
-
-
-def _read(graph: _Graph, option: str, entry: Mapping[str, str], contents: _Contents) -> _Reference:
+def _read(graph: Graph, option: str, entry: Mapping[str, str], contents: _Contents) -> Reference:
     """Returns the reference to something that a step has read; what is from outside is added."""
     path, checksum = Path(entry["path"]), entry["sha256"]
     if places := contents.get(checksum):
@@ -384,16 +299,16 @@ def _read(graph: _Graph, option: str, entry: Mapping[str, str], contents: _Conte
     return graph.add_file(path, sha256=checksum, exampleOfWork=slot)
 
 
-def _slot(asset: assets.Asset) -> _Reference:
+def _slot(asset: assets.Asset) -> Reference:
     """Returns the reference to what stands for an asset in every run."""
     return {"@id": f"#asset/{quote(asset.name)}"}
 
 
-def _user(name: str) -> _Reference:
+def _user(name: str) -> Reference:
     """Returns the reference to a user."""
     return {"@id": f"#user/{quote(name)}"}
 
 
-def _unique(references: Iterable[_Reference]) -> list[_Reference]:
+def _unique(references: Iterable[Reference]) -> list[Reference]:
     """Returns references without repetitions."""
     return [{"@id": identifier} for identifier in dict.fromkeys(r["@id"] for r in references)]

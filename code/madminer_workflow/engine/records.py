@@ -24,6 +24,7 @@ __all__ = [
     "RECORD",
     "Records",
     "cpu_seconds",
+    "inputs_of",
     "paths",
     "published_in",
     "read_record",
@@ -216,6 +217,20 @@ def written(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, checksum or digest({path.removeprefix(start): outputs[path] for path in below})
 
 
+def inputs_of(record: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yields what a step has read, each with the option that named it.
+
+    Args:
+        record: The record of the step.
+
+    Yields:
+        The option, and a path with its checksum: `path`, from the folder of the run if it is in
+        it, and `sha256`.
+    """
+    for option, entries in record.get("inputs", {}).items():
+        yield from ((option, entry) for entry in entries)
+
+
 def cpu_seconds(record: Mapping[str, Any] | None) -> float | None:
     """Returns how much time of a processor a step has taken; None if nobody has noted it.
 
@@ -240,8 +255,12 @@ def paths(published: Any) -> Iterator[Path]:
 
 
 def _records(folder: Path) -> list[Path]:
-    """Returns the records of steps in a folder, which may be that of one step or of several."""
-    return [path for pattern in (RECORD, f"*/{RECORD}") for path in sorted(folder.glob(pattern))]
+    """Returns the records of steps in a folder, which may be that of one step or of several.
+
+    One in a hidden folder was being written when the run was killed: nothing was finished by it.
+    """
+    patterns = (RECORD, f"[!.]*/{RECORD}")
+    return [path for pattern in patterns for path in sorted(folder.glob(pattern))]
 
 
 def read_record(path: Path) -> dict[str, Any]:

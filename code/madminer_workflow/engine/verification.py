@@ -9,7 +9,7 @@ from typing import Any
 
 from madminer_workflow.engine.checksums import Checksums
 from madminer_workflow.engine.folder import MARKER, METADATA
-from madminer_workflow.engine.records import RECORD, read_record, written
+from madminer_workflow.engine.records import RECORD, inputs_of, read_record, written
 from madminer_workflow.errors import InputError
 
 __all__ = ["Verification", "step_folders", "verify"]
@@ -122,5 +122,5 @@ def _damage(outputs: _Tree, tree: _Tree) -> Iterator[str]:
 
 def _inputs(step: str, record: _Record) -> Iterator[_Input]:
     """Yields what a step has read."""
-    for option, entries in record.get("inputs", {}).items():
-        yield from (_Input(step, option, Path(e["path"]), e["sha256"]) for e in entries)
+    for option, entry in inputs_of(record):
+        yield _Input(step, option, Path(entry["path"]), entry["sha256"])

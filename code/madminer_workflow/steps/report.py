@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from madminer_workflow.steps.data import EXPECTED
+from madminer_workflow.tables import aligned
 
 __all__ = ["mark", "table"]
 
@@ -208,10 +209,5 @@ def _with_error(size: float, error: float | None) -> str:
 
 def _aligned(rows: Sequence[Sequence[Sequence[str]]]) -> list[str]:
     """Returns the lines of rows with columns of equal width."""
-    columns = list(zip(*rows, strict=True))
-    widths = [max(len(line) for cell in column for line in cell) for column in columns]
-    return [
-        "".join(f"  {text:{width}}" for text, width in zip(line, widths, strict=True)).rstrip()
-        for row in rows
-        for line in itertools.zip_longest(*row, fillvalue="")
-    ]
+    lines = [line for row in rows for line in itertools.zip_longest(*row, fillvalue="")]
+    return [f"  {line}".rstrip() for line in aligned(lines)]

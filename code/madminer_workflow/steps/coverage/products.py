@@ -26,7 +26,7 @@ def find_results(output_dir: Path) -> list[Path]:
     Raises:
         InputError: There are none.
     """
-    folders = sorted(path.parent for path in output_dir.rglob("results/*/result.json"))
+    folders = sorted(path.parent for path in output_dir.rglob("results/[!.]*/result.json"))
     if not folders:
         raise InputError(f"output_dir: {output_dir} has no results of a run")
     return folders

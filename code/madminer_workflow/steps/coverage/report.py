@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
 from madminer_workflow.statistics.coverage import Coverage
 from madminer_workflow.statistics.limits import Which
 from madminer_workflow.steps.coverage.records import EXACT, LEVELS, Study, Tried
+from madminer_workflow.tables import aligned
 
 __all__ = ["table"]
 
@@ -47,7 +47,7 @@ def _rows(study: Study, which: Which) -> list[str]:
         for one, at in zip(study.tried, coverages, strict=True):
             cells = [cell for level in LEVELS for cell in _cells(at[point][level])]
             rows.append([str(point + 1), one.name, *cells])
-    return _aligned(rows)
+    return [f"  {line}".rstrip() for line in aligned(rows)]
 
 
 def _titles(constructed: bool) -> list[str]:
@@ -94,12 +94,3 @@ def _differences(study: Study, tried: Tried) -> list[str]:
         values = [at[level].value for points in minus.values() for at in points]
         ranges.append(f"{min(values):+.3f} to {max(values):+.3f} ({level} %)")
     return [f"{tried.name} minus exact on the same toys: {', '.join(ranges)}"]
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Returns the lines of rows with columns of equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "".join(f"  {cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["table"]
+__all__ = ["aligned", "table"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -20,9 +20,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """
     texts = [["" if entry is None else str(entry) for entry in row] for row in rows]
     columns = [number for number in range(len(head)) if any(row[number] for row in texts)]
-    lines = [head, *texts]
-    widths = {number: max(len(line[number]) for line in lines) for number in columns}
-    return "\n".join(
-        "  ".join(line[number].ljust(widths[number]) for number in columns).rstrip()
-        for line in lines
-    )
+    return "\n".join(aligned([[line[number] for number in columns] for line in [head, *texts]]))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Returns the lines of rows with columns that are as wide as needed, two blanks apart.
+
+    Args:
+        rows: The entries of each row.
+
+    >>> aligned([["a", "b"], ["first", ""]])
+    ['a      b', 'first']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
