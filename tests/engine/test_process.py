@@ -10,11 +10,13 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from madminer_workflow.engine import process
+from madminer_workflow.engine.command import Command, Finished
+from madminer_workflow.engine.process import Local
 
 
-def run(command: str, folder: Path) -> process.Finished:
-    return process.run(command, folder=folder, environment=os.environ, log=folder / "log")
+def run(text: str, folder: Path, backend: Local | None = None) -> Finished:
+    command = Command("training", text, "image:1", folder, (), {"A": "a b"}, folder / "log")
+    return (backend or Local()).run(command, ["sh", "-c", text])
 
 
 def eventually(condition: Callable[[], object]) -> None:
@@ -39,7 +41,7 @@ def pid_in(path: Path) -> int:
 
 def test_output_goes_to_the_log_line_by_line_with_the_time(tmp_path: Path) -> None:
     finished = run("pwd; echo a; echo b >&2; printf 'c\\rd'; exit 3", tmp_path)
-    assert finished == process.Finished(3, (str(tmp_path), "a", "b", "c", "d"))
+    assert finished == Finished(3, (str(tmp_path), "a", "b", "c", "d"))
     lines = (tmp_path / "log").read_text().splitlines()
     assert [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", "", line) for line in lines[1:]] == [
         *finished.last_lines,
@@ -75,8 +77,11 @@ def test_files_that_a_command_inherits(tmp_path: Path) -> None:
     with open(tmp_path / "file", "w") as file:
         command = f"ls /proc/$$/fd/{file.fileno()}"
         assert run(command, tmp_path).status != 0
-        arguments = {"folder": tmp_path, "environment": os.environ, "log": tmp_path / "log"}
-        assert process.run(command, **arguments, inherited=[file.fileno()]).status == 0
+        assert run(command, tmp_path, Local([file.fileno()])).status == 0
+
+
+def test_variables_of_a_command(tmp_path: Path) -> None:
+    assert run('echo "$A"; [ "$HOME" ]', tmp_path).last_lines == ("a b",)
 
 
 def test_what_a_command_used_with_its_children(tmp_path: Path) -> None:
@@ -99,13 +104,14 @@ def test_a_signal_becomes_a_status(tmp_path: Path) -> None:
     assert run("kill -9 $$", tmp_path).status == 128 + signal.SIGKILL
 
 
-def test_kill_all_kills_grandchildren(tmp_path: Path) -> None:
-    found: list[process.Finished] = []
+def test_stopping_kills_grandchildren(tmp_path: Path) -> None:
+    found: list[Finished] = []
+    backend = Local()
     command = "sh -c 'sh -c \"echo \\$\\$ >pid; sleep 60\"; true'; true"
-    thread = threading.Thread(target=lambda: found.append(run(command, tmp_path)))
+    thread = threading.Thread(target=lambda: found.append(run(command, tmp_path, backend)))
     thread.start()
     pid = pid_in(tmp_path / "pid")
-    process.kill_all()
+    backend.stop()
     thread.join()
     assert found[0].status == 128 + signal.SIGKILL
     eventually(lambda: not alive(pid))
@@ -114,10 +120,12 @@ def test_kill_all_kills_grandchildren(tmp_path: Path) -> None:
 def test_nothing_outlives_a_process_that_is_killed(tmp_path: Path) -> None:
     program = f"""
 import os, pathlib
-from madminer_workflow.engine import process
+from madminer_workflow.engine.command import Command
+from madminer_workflow.engine.process import Local
 folder = pathlib.Path({str(tmp_path)!r})
-command = "sh -c 'echo $$ >pid; while :; do sleep 0.05; done'; true"
-process.run(command, folder=folder, environment=os.environ, log=folder / "log")
+text = "sh -c 'echo $$ >pid; while :; do sleep 0.05; done'; true"
+command = Command("training", text, "image:1", folder, (), {{}}, folder / "log")
+Local().run(command, ["sh", "-c", text])
 """
     parent = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
     pid = pid_in(tmp_path / "pid")

@@ -1,4 +1,4 @@
-"""One run of a workflow: Yadage in this process, its steps as local processes."""
+"""One run of a workflow: Yadage in this process, its steps wherever a backend runs them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from yadage.steering_object import YadageSteering
 from madminer_workflow import assets
 from madminer_workflow.engine import crate
 from madminer_workflow.engine.checksums import Checksums
+from madminer_workflow.engine.command import Backend, Runtime
 from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
@@ -28,9 +29,11 @@ from madminer_workflow.engine.ingredients import Ingredients, no_code
 from madminer_workflow.engine.interruption import Interruption
 from madminer_workflow.engine.journal import Journal
 from madminer_workflow.engine.pool import JobBackend, Pool
+from madminer_workflow.engine.process import Local
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
+from madminer_workflow.engine.runtime import Processes
 from madminer_workflow.engine.selection import pruned
 from madminer_workflow.engine.specification import errors
 from madminer_workflow.errors import InputError
@@ -92,6 +95,8 @@ def run(
     table: Sequence[assets.Step] = (),
     forced: Collection[str] = (),
     until: Collection[str] = (),
+    runtime: Runtime | None = None,
+    backend: Callable[[Collection[int]], Backend] = Local,
     stream: TextIO = sys.stderr,
 ) -> Outcome:
     """Runs a workflow and returns when it has ended, whether or not a step failed.
@@ -112,6 +117,9 @@ def run(
         table: What the steps read and write.
         forced: Labels of steps that are run in any case.
         until: Stages after which to stop; none stands for all.
+        runtime: In which environment the steps run; by default that of this process.
+        backend: Makes what runs their commands, and keeps open the files with these descriptors
+            as long as one of them can write into the folder.
         stream: Where progress is written.
 
     Raises:
@@ -137,7 +145,8 @@ def run(
         steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
         log = output_dir / METADATA / "engine.log"
         provenance = Provenance(output_dir, origin or {}, settings)
-        pool = Pool(jobs, variables, [lock], records, ingredients, provenance, forced)
+        place = (runtime or Processes(), backend([lock]))
+        pool = Pool(jobs, variables, *place, records, ingredients, provenance, forced)
         with engine_log(log), Interruption() as interruption, pool:
             trackers = [Journal(output_dir), Progress(stream), interruption]
             _execute(steering, pool, trackers, _POLL_SECONDS)

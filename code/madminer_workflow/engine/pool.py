@@ -16,7 +16,7 @@ from typing import Any
 from packtivity import datamodel
 from packtivity.syncbackends import ExecutionConfig, run_packtivity
 
-from madminer_workflow.engine import process
+from madminer_workflow.engine.command import Backend, Command, Finished, Runtime
 from madminer_workflow.engine.graph import label
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients
 from madminer_workflow.engine.provenance import Provenance
@@ -69,13 +69,14 @@ class JobBackend:
 
 
 class Pool(JobBackend):
-    """Runs steps as local processes; a context that kills what is running when it ends."""
+    """Runs steps on a backend; a context that ends what is running when it ends."""
 
     def __init__(
         self,
         jobs: int,
-        environment: Mapping[str, str],
-        inherited: Collection[int],
+        variables: Mapping[str, str],
+        runtime: Runtime,
+        backend: Backend,
         records: Records,
         ingredients: Ingredients,
         provenance: Provenance,
@@ -85,19 +86,17 @@ class Pool(JobBackend):
 
         Args:
             jobs: The number of steps that run at the same time.
-            environment: Variables for every step.
-            inherited: Descriptors of files that stay open in every step.
+            variables: Environment variables for every step.
+            runtime: In which environment the steps run.
+            backend: Where they run.
             records: The steps that earlier runs have finished, which are not run again.
             ingredients: Tells what steps are made from.
             provenance: Describes how finished steps were made.
             forced: The labels of steps that are run again nevertheless.
         """
-        # Packtivity's own log is keyed by the name of a step, which members share.
-        self._execution = {
-            "logging": False,
-            "environment": dict(environment),
-            "inherited": inherited,
-        }
+        self._variables = dict(variables)
+        self._runtime = runtime
+        self._backend = backend
         self._records = records
         self._ingredients = ingredients
         self._provenance = provenance
@@ -115,10 +114,10 @@ class Pool(JobBackend):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Starts no more steps, kills those that run, and returns when all have ended."""
+        """Starts no more steps, ends those that run, and returns when all have ended."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         while not all(job.future.done() for job in self._jobs):
-            process.kill_all()  # again, for what has just been starting
+            self._backend.stop()  # again, for what has just been starting
             time.sleep(0.05)
 
     def submit(
@@ -158,8 +157,15 @@ class Pool(JobBackend):
         job.started = time.time()
         self._records.make_way(folder)
         state.ensure()
-        ended: list[process.Finished] = []
-        execution = ExecutionConfig({**self._execution, "ended": ended.append})
+        ended: list[Finished] = []
+
+        def execute(command: Command) -> Finished:
+            ended.append(self._backend.run(command, self._runtime.argv(command)))
+            return ended[0]
+
+        # Packtivity's own log is keyed by the name of a step, which members share.
+        options = {"logging": False, "variables": self._variables, "execute": execute}
+        execution = ExecutionConfig(options)
         published = run_packtivity(spec, parameters, state, metadata, HANDLERS, execution)
         # What has changed while the step ran, it may have seen before or after that.
         if self._ingredients.of_step(spec, parameters, state, metadata) == (command, made_from):

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from madminer_workflow.engine.command import Usage
 from madminer_workflow.engine.ingredients import words
-from madminer_workflow.engine.process import Usage
 
 __all__ = ["Provenance"]
 

@@ -1,29 +1,41 @@
-"""Packtivity plugin: run `docker-encapsulated` steps as processes of this machine.
+"""Packtivity plugin: runs `docker-encapsulated` steps where the user wants, not in Docker only.
 
-Registers the implementation `local`; which implementation runs is chosen at launch, so that one
-specification serves every runtime. With Yadage's own command line:
-`yadage-run --plugins madminer_workflow.engine.runtime
+Registers the implementation `local`. A run gives it the runtime and the backend that were chosen,
+so that one specification serves all of them; by itself it starts processes of this machine. With
+Yadage's own command line: `yadage-run --plugins madminer_workflow.engine.runtime
 -k 'packconfig_spec={executor: {docker-encapsulated: local}}' …`
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from packtivity.handlers.execution_handlers import executor
 
-from madminer_workflow.engine import process
+from madminer_workflow.engine.command import Command, Finished
+from madminer_workflow.engine.process import Local
 
-__all__ = ["StepError", "local"]
+__all__ = ["Processes", "StepError", "local"]
+
+
+class Processes:
+    """The runtime without containers: commands run in the environment of this process."""
+
+    def argv(self, command: Command) -> list[str]:
+        """Returns the words that run a command.
+
+        Args:
+            command: The command.
+        """
+        return ["sh", "-c", command.text]
 
 
 class StepError(RuntimeError):
     """A step that ended with a status other than 0."""
 
-    def __init__(self, finished: process.Finished, log: Path) -> None:
+    def __init__(self, finished: Finished, log: Path) -> None:
         """Keeps what a user wants to know.
 
         Args:
@@ -54,10 +66,9 @@ def local(
     """Runs the command of a step in its folder.
 
     Args:
-        config: Execution settings; `environment` among them are variables for every step,
-            `inherited` the descriptors of files that stay open in it, and `ended` is called with
-            how the command ended.
-        environment: The `environment` of the step's specification; its image is not used.
+        config: Execution settings; `execute` among them, if it is there, runs a command and says
+            how it ended, and `variables` are environment variables for every step.
+        environment: The environment in the step's specification.
         state: The folders of the step.
         job: The command.
         metadata: The name of the step.
@@ -65,19 +76,24 @@ def local(
     Raises:
         StepError: The command ended with a status other than 0.
     """
-    log = Path(state.metadir) / f"{metadata['name']}.run.log"
     own = {name: str(value) for name, value in (environment.get("env") or {}).items()}
-    finished = process.run(
-        job["command"],
+    command = Command(
+        stage=metadata["wflow_stage"],
+        text=job["command"],
+        image=f"{environment['image']}:{environment['imagetag']}",
         folder=Path(state.readwrite[0]),
-        environment={**os.environ, **config.config.get("environment", {}), **own},
-        log=log,
-        inherited=config.config.get("inherited", ()),
+        read=tuple(map(Path, state.readonly)),
+        variables={**config.config.get("variables", {}), **own},
+        log=Path(state.metadir) / f"{metadata['name']}.run.log",
     )
-    if ended := config.config.get("ended"):
-        ended(finished)
+    finished = config.config.get("execute", _as_process)(command)
     if finished.status:
-        raise StepError(finished, log)
+        raise StepError(finished, command.log)
+
+
+def _as_process(command: Command) -> Finished:
+    """Runs a command as a process of this machine."""
+    return Local().run(command, Processes().argv(command))
 
 
 executor("docker-encapsulated", "local")(local)

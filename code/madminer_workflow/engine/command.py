@@ -1,0 +1,87 @@
+"""What a step runs, and the two ways to vary how: its environment and its machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+__all__ = ["Backend", "Command", "Finished", "Runtime", "Usage"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command of a step.
+
+    Attributes:
+        stage: The stage of the step.
+        text: A shell command.
+        image: The container image that the specification names, with its tag.
+        folder: Where it is run; the only folder that it writes into.
+        read: What it reads besides: the folders of the steps before it.
+        variables: Environment variables, besides those that every process has.
+        log: Where its output goes, line by line and with the time.
+    """
+
+    stage: str
+    text: str
+    image: str
+    folder: Path
+    read: tuple[Path, ...]
+    variables: Mapping[str, str]
+    log: Path
+
+
+@dataclass(frozen=True)
+class Usage:
+    """When a command ran and what it used.
+
+    Attributes:
+        started: When it started, with the time zone.
+        ended: When it ended.
+        cpu_seconds: CPU time of all its processes.
+        peak_memory_mb: Largest resident memory of one of its processes, in units of 10^6 bytes;
+            at least that of the process that started it, which Linux counts as well.
+    """
+
+    started: datetime
+    ended: datetime
+    cpu_seconds: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended.
+
+    Attributes:
+        status: Exit status; 128 plus the number of the signal that ended it.
+        last_lines: The end of its output.
+        usage: When it ran and what it used.
+    """
+
+    status: int
+    last_lines: tuple[str, ...]
+    usage: Usage | None = field(default=None, compare=False)
+
+
+class Runtime(Protocol):
+    """The environment of steps: this machine itself, or containers."""
+
+    def argv(self, command: Command) -> list[str]:
+        """Returns the words that run a command in this environment."""
+
+
+class Backend(Protocol):
+    """Where commands run: on this machine, or as jobs of a batch system."""
+
+    def run(self, command: Command, argv: Sequence[str]) -> Finished:
+        """Runs a command, as a runtime has put it into words, and waits for its end.
+
+        It is called by several threads at the same time.
+        """
+
+    def stop(self) -> None:
+        """Ends all commands that are running; called until `run` has returned everywhere."""
