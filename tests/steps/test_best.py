@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from madminer_workflow.configuration.model import Configuration
 from madminer_workflow.estimators.registry import METHODS
 from madminer_workflow.events import Events
-from madminer_workflow.statistics import Ranking
 from madminer_workflow.steps import best as module
-from madminer_workflow.steps.best import best
+from madminer_workflow.steps.best import Contest, best
 from madminer_workflow.steps.combine import Combination, combine_members
 from madminer_workflow.steps.evaluate import Part, evaluate
 from madminer_workflow.steps.members import Member
 
 Floats = NDArray[np.float64]
-Compare = Callable[..., dict[str, Ranking]]
+Compare = Callable[..., dict[str, Contest]]
 
 
 @pytest.fixture
@@ -28,8 +27,12 @@ def compare(monkeypatch: pytest.MonkeyPatch) -> Compare:
     """A function that ranks models which were never trained."""
 
     def make(
-        configuration: Configuration, events: Events, models: Sequence[Any], criterion: str
-    ) -> dict[str, Ranking]:
+        configuration: Configuration,
+        events: Events,
+        models: Sequence[Any],
+        criterion: str,
+        others: Any = None,
+    ) -> dict[str, Contest]:
         by_method = {model.method: model for model in models}
         monkeypatch.setattr(
             module, "model_of", lambda members: by_method[members[0].evaluation.method]
@@ -44,7 +47,7 @@ def compare(monkeypatch: pytest.MonkeyPatch) -> Compare:
             for model in models
         ]
         configuration = replace(configuration, pick_best=criterion)  # type: ignore[arg-type]
-        return best(combine_members(configuration, events, members), events)
+        return best(combine_members(configuration, events, members), events, others)
 
     return make
 
@@ -64,7 +67,8 @@ def test_the_exact_ratio_is_best_and_a_normalisation_costs_nothing(
         truth(events.header, "carl", bias=bend(0.1)),
         truth(events.header, "sally"),
     ]
-    (found,) = compare(configuration, events, models, criterion).values()
+    (contest,) = compare(configuration, events, models, criterion).values()
+    found = contest.ranking
     assert found.criterion == criterion
     assert {"alices", "carl"} <= {found.method, *found.tied}
     assert found.values["carl"].value == pytest.approx(found.values["alices"].value, rel=1e-9)
@@ -103,9 +107,30 @@ def test_a_wrong_ratio_is_found_for_each_set_of_data(
     wrong = Skewed(truth(events.header, "carl"), 0.3)
     found = compare(configuration, events, [wrong, right], "cross_entropy")
     assert list(found) == ["expected", "expected_2", "observed"]
-    for one in found.values():
+    for one in (contest.ranking for contest in found.values()):
         assert (one.method, one.tied) == ("alices", ())
         assert one.values["carl"].difference > 5 * one.values["carl"].error
+
+
+def test_methods_of_other_settings_are_judged_at_the_same_points(
+    configure: Any, drell_yan: Any, truth: Any, compare: Compare
+) -> None:
+    events = drell_yan("dy1")
+    coarse, fine = (
+        configure(events.header, methods=["alices"], asymptotic_limits={"resolutions": number})
+        for number in (5, 12)
+    )
+    models = [truth(events.header, "alices")]
+    first = compare(coarse, events, models, "cross_entropy")
+    alone = compare(fine, events, models, "cross_entropy")["expected"]
+    again = compare(fine, events, models, "cross_entropy", first)["expected"]
+    assert alone.points.shape != first["expected"].points.shape
+    np.testing.assert_array_equal(again.points, first["expected"].points)
+    assert again.judged["alices"].value == first["expected"].judged["alices"].value
+    other = replace(fine, seed=fine.seed + 1)
+    elsewhere = compare(other, events, models, "cross_entropy", first)["expected"]
+    assert not elsewhere.is_comparable(again)
+    np.testing.assert_array_equal(elsewhere.points, alone.points)
 
 
 def test_cross_fitted_members_judge_the_events_that_they_have_not_seen(

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,8 @@ import pytest
 
 from madminer_workflow.configuration.variants import Part
 from madminer_workflow.errors import InputError
+from madminer_workflow.statistics.ranking import Judged
+from madminer_workflow.steps.best import Contest
 from madminer_workflow.steps.report import table
 from madminer_workflow.steps.sweep import Run, comparison, plot_variants, rows
 from madminer_workflow.storage import read_json, read_npz
@@ -102,6 +106,55 @@ def test_the_best_method_of_each_combination() -> None:
     assert ends["bb", "sally"] == ["trust", "tie"]
 
 
+def contest(run: Run, values: dict[str, float], seed: int = 1, **points: float) -> Run:
+    """Adds a contest, whose replicas spread by 0.1 for `sally` and by nothing else."""
+    noise = {"sally": np.tile([-0.1, 0.1], 50)}
+    judged = {name: Judged(v, v + noise.get(name, np.zeros(100))) for name, v in values.items()}
+    configuration: Any = SimpleNamespace(pick_best="cross_entropy", seed=seed, splits=None)
+    at = np.array([[points.get("truth", 0.0)], [1.0]])
+    return replace(run, contests={"expected": Contest(configuration, 12.0, at, judged)})
+
+
+def test_the_best_method_of_all_combinations() -> None:
+    values = [
+        {"rolr": 0.5, "sally": 0.6},
+        {"rolr": 0.3, "sally": 0.6},
+        {"rolr": 0.35, "sally": 0.4},
+    ]
+    names = [("a", 1), ("a", 2), ("bb__long", 1)]
+    runs = [contest(run(*one, 1.0), v) for one, v in zip(names, values, strict=True)]
+    record = comparison(runs)
+    best = record["best"]["expected"]
+    assert (best["combination"], best["method"]) == ("bb__long", "rolr")
+    spread = 0.2 / np.sqrt(2) / np.sqrt(2)  # of the mean over two initialisations
+    assert best["values"][0] == {
+        "combination": "a",
+        "method": "rolr",
+        "value": pytest.approx(0.4),
+        "difference": pytest.approx(0.05),
+        "error": pytest.approx(spread),
+    }
+    tied = [{"combination": "a", "method": "rolr"}, {"combination": "bb__long", "method": "sally"}]
+    assert best["tied"] == tied
+    runs[2].results["limits"]["rolr"] = runs[2].results["limits"]["sally"]
+    found = [row for row in rows(runs[2], record["best"]) if row["data"] == "expected"]
+    marks = {row["method"]: (row["overall"], row["criterion_difference"]) for row in found}
+    assert marks == {
+        "sally": ("tie", pytest.approx(0.05)),
+        "rate": (None, None),
+        "rolr": ("best", 0),
+    }
+    text = " ".join(table(record).split())
+    assert "best by cross-entropy: rolr of bb long, a tie within errors: rolr of a, sally" in text
+
+
+@pytest.mark.parametrize("others", [{"seed": 2}, {"truth": 0.5}])
+def test_what_other_events_or_truths_judge_is_not_compared(others: dict[str, Any]) -> None:
+    runs = [contest(run("a", 1, 1.0), {"sally": 0.5})]
+    runs.append(contest(run("bb", 1, 1.0), {"sally": 0.4}, **others))
+    assert comparison(runs)["best"] == {"expected": None}
+
+
 def test_a_row_for_each_method_and_set_of_data() -> None:
     found = list(rows(run("a", 3, 1.0)))
     assert [(row["data"], row["method"]) for row in found] == [
@@ -174,6 +227,8 @@ def test_products_of_each_variant_and_their_mean(
 ) -> None:
     record, folder = plot_variants(parts, run.events, run.results, tmp_path, run.input_file)
     assert folder == tmp_path / "plotting"
+    (standing,) = record["best"]["expected"]["values"]
+    assert standing["difference"] == standing["error"] == 0
     (written,) = read_json(folder / "results.json")["combinations"]
     assert written["folders"] == record["combinations"][0]["folders"] == [p.name for p in parts]
     single = [read_npz(folder / part.name / "limits" / "alices.npz") for part in parts]

@@ -14,9 +14,9 @@ groups of events are drawn with replacement, the same groups for all methods.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ __all__ = [
     "Judged",
     "Ranking",
     "Standing",
+    "average",
     "closure",
     "cross_entropy",
     "ranking",
@@ -37,6 +38,7 @@ __all__ = [
 
 Criterion = Literal["cross_entropy", "closure"]
 Floats = NDArray[np.float64]
+Name = TypeVar("Name", bound=Hashable)
 
 TIE: Final = 2.0
 """Difference from the best in units of its error below which it may be noise."""
@@ -53,10 +55,12 @@ class Judged:
     Attributes:
         value: Its value.
         replicas: Its value for resampled events, (replica,).
+        spread: Error that training leaves, if the method was trained several times.
     """
 
     value: float
     replicas: Floats
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Standing:
     Attributes:
         value: The value of the criterion.
         difference: How much larger it is than that of the best method.
-        error: Monte Carlo error of the difference.
+        error: Monte Carlo error of the difference, with that of the training where it is known.
     """
 
     value: float
@@ -75,7 +79,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Ranking:
+class Ranking(Generic[Name]):
     """The best of several methods.
 
     Attributes:
@@ -86,9 +90,9 @@ class Ranking:
     """
 
     criterion: Criterion
-    method: str
-    tied: tuple[str, ...]
-    values: Mapping[str, Standing]
+    method: Name
+    tied: tuple[Name, ...]
+    values: Mapping[Name, Standing]
 
 
 def cross_entropy(events: Reweighting, seed: int) -> Judged:
@@ -132,7 +136,18 @@ def closure(x: Floats, events: Reweighting, n_expected: float, seed: int) -> Jud
     return Judged(float(mean[0]), mean[1:])
 
 
-def ranking(criterion: Criterion, judged: Mapping[str, Judged]) -> Ranking:
+def average(judged: Sequence[Judged]) -> Judged:
+    """Returns what a criterion says on average about a method that was trained several times.
+
+    Args:
+        judged: What it says about each.
+    """
+    values = np.array([one.value for one in judged])
+    spread = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
+    return Judged(float(values.mean()), np.mean([one.replicas for one in judged], axis=0), spread)
+
+
+def ranking(criterion: Criterion, judged: Mapping[Name, Judged]) -> Ranking[Name]:
     """Compares methods; those without a finite value come last.
 
     Args:
@@ -152,7 +167,10 @@ def ranking(criterion: Criterion, judged: Mapping[str, Judged]) -> Ranking:
 
 def _standing(one: Judged, best: Judged) -> Standing:
     """Returns where a method stands beside the best one."""
-    error = (one.replicas - best.replicas).std(ddof=1)
+    if one is best:
+        return Standing(one.value, 0.0, 0.0)
+    noise = (one.replicas - best.replicas).std(ddof=1)
+    error = np.sqrt(noise**2 + one.spread**2 + best.spread**2)
     return Standing(one.value, one.value - best.value, float(error))
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +21,7 @@ from madminer_workflow.steps.combine import Combination, DataLimits
 from madminer_workflow.steps.evaluate import held_out, score_templates
 from madminer_workflow.steps.members import model_of
 
-__all__ = ["best"]
+__all__ = ["Contest", "best"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -25,8 +29,47 @@ Rows = NDArray[np.int64]
 _N_EVENTS = 200_000  # events whose noise is far below what matters for limits
 
 
-def best(combination: Combination, events: Events) -> dict[str, Ranking]:
-    """Returns the best method for each set of data by its name; nothing without methods.
+@dataclass(frozen=True)
+class Contest:
+    """What the criterion says about all methods for one set of data.
+
+    Attributes:
+        configuration: The configuration.
+        n_expected: Expected number of events of the data.
+        points: The true point and others, (theta, parameter).
+        judged: What the criterion says about each method.
+    """
+
+    configuration: Configuration
+    n_expected: float
+    points: Floats
+    judged: Mapping[str, Judged]
+
+    @property
+    def ranking(self) -> Ranking[str]:
+        """The best method."""
+        return ranking.ranking(self.configuration.pick_best, self.judged)
+
+    def is_comparable(self, other: Contest) -> bool:
+        """Returns whether the same events and points can judge, or have judged, methods of both.
+
+        Args:
+            other: Another contest, with its own or the same points.
+        """
+        return self._conditions == other._conditions
+
+    @property
+    def _conditions(self) -> tuple[Any, ...]:
+        """What values depend on besides methods, and points further from the truth."""
+        one = self.configuration
+        n_expected = self.n_expected if one.pick_best == "closure" else None
+        return one.pick_best, one.seed, one.splits, n_expected, *self.points[0]
+
+
+def best(
+    combination: Combination, events: Events, others: Mapping[str, Contest] | None = None
+) -> dict[str, Contest]:
+    """Returns what tells the best method for each set of data by its name; nothing without methods.
 
     Points are those around the 95 % regions at which the methods are diagnosed, of all methods
     together. For observed data, whose truth nobody knows, the first true point takes its place.
@@ -34,31 +77,30 @@ def best(combination: Combination, events: Events) -> dict[str, Ranking]:
     Args:
         combination: The limits of all methods.
         events: All events of the file.
+        others: Contests with methods of other settings. Where the same events can judge those,
+            their points are used, so that values can be compared.
     """
-    configuration = combination.configuration
+    configuration, found = combination.configuration, {}
+    models = {name: model_of(combination.members[name]) for name in combination.evaluations}
     partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
     rows = partition.test[:: -(-len(partition.test) // _N_EVENTS)]
-    data = {name: one for name, one in combination.data.items() if _methods(combination, one)}
-    points = {name: _points(combination, one) for name, one in data.items()}
-    judged: dict[str, dict[str, Judged]] = {name: {} for name in data}
-    for method in combination.evaluations:
-        model = model_of(combination.members[method])
-        for name, one in data.items():
-            if method in one.limits:
-                judged[name][method] = _judged(
-                    configuration, model, events, rows, points[name], one
-                )
-    return {name: ranking.ranking(configuration.pick_best, found) for name, found in judged.items()}
+    for name, data in combination.data.items():
+        methods = [method for method in models if method in data.limits]
+        if not methods:
+            continue
+        points = _points(combination, data, methods)
+        contest = Contest(configuration, data.scan.n_observed, points, {})
+        other = (others or {}).get(name)
+        if other and contest.is_comparable(other):
+            contest = replace(contest, points=other.points)
+        judged = {method: _judged(contest, models[method], events, rows) for method in methods}
+        found[name] = replace(contest, judged=judged)
+    return found
 
 
-def _methods(combination: Combination, data: DataLimits) -> list[str]:
-    """Returns the methods that have a limit."""
-    return [name for name in combination.evaluations if name in data.limits]
-
-
-def _points(combination: Combination, data: DataLimits) -> Floats:
+def _points(combination: Combination, data: DataLimits, methods: Sequence[str]) -> Floats:
     """Returns the true point and, after it, those around the regions, (theta, parameter)."""
-    limits = [data.limits[name] for name in _methods(combination, data)]
+    limits = [data.limits[name] for name in methods]
     around = [contour_points(limit.on_grid("full").ravel(), limit.axes) for limit in limits]
     truth = data.scan.theta_true
     if np.isnan(truth).any():
@@ -66,15 +108,9 @@ def _points(combination: Combination, data: DataLimits) -> Floats:
     return np.vstack([truth, np.unique(np.vstack(around), axis=0)])
 
 
-def _judged(
-    configuration: Configuration,
-    model: Model,
-    events: Events,
-    rows: Rows,
-    points: Floats,
-    data: DataLimits,
-) -> Judged:
+def _judged(contest: Contest, model: Model, events: Events, rows: Rows) -> Judged:
     """Returns what the criterion says about one method."""
+    configuration, points = contest.configuration, contest.points
     of = _of_score if model.kind == "score" else _of_ratio
     log_p = of(configuration, model, events, rows, points)
     log_r = log_p[:, 1:] - log_p[:, :1]
@@ -83,7 +119,7 @@ def _judged(
     reweighting = Reweighting.of(log_r, weights[:, 0], weights[:, 1:])
     base = seed(configuration.seed, "best")
     if configuration.pick_best == "closure":
-        return ranking.closure(events.x[rows], reweighting, data.scan.n_observed, base)
+        return ranking.closure(events.x[rows], reweighting, contest.n_expected, base)
     return ranking.cross_entropy(reweighting, base)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from madminer_workflow.configuration.model import Configuration, Plotting
 from madminer_workflow.events import Events
-from madminer_workflow.steps.best import best
+from madminer_workflow.steps.best import Contest, best
 from madminer_workflow.steps.combine import Combination, DataLimits, combine_members
 from madminer_workflow.steps.data import EXPECTED, OBSERVED
 from madminer_workflow.steps.diagnose import Diagnosis, diagnose
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from madminer_workflow.figures import Comparison, LossCurve
 
 __all__ = [
+    "Products",
     "figures",
     "limit_figures",
     "plot",
@@ -38,6 +40,21 @@ __all__ = [
 
 _FOLDER = "plotting"
 _WRITERS = 4  # processes that write figures, which is all that runs at the end
+
+
+@dataclass(frozen=True)
+class Products:
+    """What was computed.
+
+    Attributes:
+        data: The limits for each set of data.
+        results: The content of results.json.
+        contests: For each set of data what tells the best method.
+    """
+
+    data: Mapping[str, DataLimits]
+    results: dict[str, Any]
+    contests: Mapping[str, Contest]
 
 
 def products_folder(output_dir: Path) -> Path:
@@ -76,7 +93,7 @@ def plot(
         InputError: The results cannot be read or do not belong together.
     """
     target = products_folder(output_dir)
-    return plot_into(target, configuration, events, result_files, input_file)[1], target
+    return plot_into(target, configuration, events, result_files, input_file).results, target
 
 
 def plot_into(
@@ -85,7 +102,8 @@ def plot_into(
     events: Events,
     result_files: Sequence[Path],
     input_file: Path,
-) -> tuple[Combination, dict[str, Any]]:
+    others: Mapping[str, Contest] | None = None,
+) -> Products:
     """Computes limits, results.json and figures and writes them into a folder.
 
     Args:
@@ -94,16 +112,16 @@ def plot_into(
         events: All events of the file.
         result_files: The folders of the results of all members.
         input_file: The input file, for the record.
-
-    Returns:
-        The limits, and the content of results.json.
+        others: For each set of data the contest of methods with other settings, to compare with.
 
     Raises:
         InputError: The results cannot be read or do not belong together.
     """
     combination = combine_members(configuration, events, read_members(result_files))
     diagnoses = diagnose(combination, events)
-    record = results(combination, events, diagnoses, best(combination, events))
+    contests = best(combination, events, others)
+    rankings = {name: one.ranking for name, one in contests.items()}
+    record = results(combination, events, diagnoses, rankings)
     observed = {one.name: one.observed for one in configuration.experiments}
     inputs = {"data_file": events.header.path, "input_file": input_file}
     for name, one in {"observed": configuration.observed, **observed}.items():
@@ -111,7 +129,7 @@ def plot_into(
     record["provenance"] = provenance(**inputs)
     drawn = dict(figures(combination, diagnoses, units_of(events)))
     write_products(target, combination.data, drawn, record)
-    return combination, record
+    return Products(combination.data, record, contests)
 
 
 def write_products(

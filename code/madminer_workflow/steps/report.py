@@ -20,6 +20,8 @@ _NAME_WIDTH = 22  # of the name of a combination
 _STAR = " *"
 _BORDER = "* at the border of the scan: there may be more outside"
 _SIZES = {1: "interval", 2: "area"}
+_LEAST = 2  # that can be compared
+_N_NEAREST = 6  # of all combinations and methods
 _VERDICTS = ("", "trust", "caution", "distrust")  # from good to bad
 
 
@@ -79,6 +81,7 @@ def _comparison(results: Mapping[str, Any]) -> str:
             title = textwrap.wrap(name.replace("__", " "), _NAME_WIDTH) or ["all"]
             rows.append([title, *map(list, zip(*own, strict=True))])
     lines = [*_heading("", first), "", *_aligned(rows)]
+    lines += _overall(results["best"].get(EXPECTED))
     notes = ["", "mean and standard deviation over initialisations"]
     notes = notes if any(one["initialisations"] for one in combinations) else []
     if any(_STAR in line for line in lines):
@@ -122,18 +125,50 @@ def _best(best: Mapping[str, Any] | None) -> list[str]:
     """Returns which method is best by what, and how far the others are from it."""
     if not _is_contest(best):
         return []
-    values, method = best["values"], best["method"]
+    return _contest(best["criterion"], best["method"], best["tied"], best["values"])
+
+
+def _overall(best: Mapping[str, Any] | None) -> list[str]:
+    """Returns which method of which combination is best of all, and how far the next are from it.
+
+    What is the same in all combinations has the name of the method alone.
+    """
+    if best is None:
+        return []
+    names = {}
+    for one in best["values"]:
+        every = {two["value"] for two in best["values"] if two["method"] == one["method"]}
+        label = f"{one['method']} of {one['combination']}".replace("__", " ")
+        names[_key(one)] = label if len(every) > 1 else one["method"]
+    values = {names[_key(one)]: one for one in best["values"]}
+    if len(values) < _LEAST:
+        return []
+    name, tied = names[_key(best)], dict.fromkeys(names[_key(one)] for one in best["tied"])
+    nearest = sorted(values, key=lambda name: float(values[name]["difference"]))[:_N_NEAREST]
+    shown = {name: values[name] for name in nearest}
+    return _contest(best["criterion"], name, [one for one in tied if one != name], shown)
+
+
+def _key(one: Mapping[str, Any]) -> tuple[str, str]:
+    """Returns combination and method of an entry."""
+    return one["combination"], one["method"]
+
+
+def _contest(
+    criterion: str, method: str, tied: Sequence[str], values: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Returns which of several names is best by what, and how far the others are from it."""
     # An event costs log 2 without any ratio: what is less than that is information.
-    is_information = best["criterion"] == "cross_entropy"
+    is_information = criterion == "cross_entropy"
     scale = 100 / (math.log(2) - values[method]["value"]) if is_information else 1.0
     others = [
-        f"{name}~{_with_error(one['difference'] * scale, one['error'] * scale)}".replace(" ", "~")
+        name + f" {_with_error(one['difference'] * scale, one['error'] * scale)}".replace(" ", "~")
         for name, one in values.items()
         if name != method
     ]
     what = "% of its information missing" if is_information else "larger closure chi-square"
-    ties = f", a tie within errors: {', '.join(best['tied'])}" if best["tied"] else ""
-    line = f"best by {best['criterion'].replace('_', '-')}: {method}{ties}; {what}: "
+    ties = f", a tie within errors: {', '.join(tied)}" if tied else ""
+    line = f"best by {criterion.replace('_', '-')}: {method}{ties}; {what}: "
     lines = textwrap.wrap(line + ", ".join(others), _WIDTH, subsequent_indent="  ")
     return ["", *(line.replace("~", " ") for line in lines)]  # numbers stay with their names
 

@@ -35,7 +35,7 @@ def results(
     combination: Combination,
     events: Events,
     diagnoses: Mapping[str, Diagnosis],
-    best: Mapping[str, Ranking],
+    best: Mapping[str, Ranking[str]],
 ) -> dict[str, Any]:
     """Returns the record of all results.
 
@@ -91,7 +91,7 @@ def _further(data: DataLimits, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _best(ranking: Ranking | None) -> dict[str, Any] | None:
+def _best(ranking: Ranking[str] | None) -> dict[str, Any] | None:
     """Returns the best method and where the others stand; None without methods."""
     return None if ranking is None else asdict(ranking)
 

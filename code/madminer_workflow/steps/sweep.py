@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from madminer_workflow.configuration.variants import Part
 from madminer_workflow.errors import InputError
 from madminer_workflow.events import Events
 from madminer_workflow.statistics import mean_limit
+from madminer_workflow.statistics.ranking import average, ranking
+from madminer_workflow.steps.best import Contest
 from madminer_workflow.steps.combine import DataLimits
 from madminer_workflow.steps.data import EXPECTED
 from madminer_workflow.steps.plot import (
@@ -60,12 +62,14 @@ class Run:
         record: What varies: `combination`, `values`, `initialisation` and the name of the `sweep`.
         results: The content of its results.json.
         data: Its limits for each set of data.
+        contests: For each set of data what tells the best method.
     """
 
     name: str
     record: Record
     results: Record
     data: Mapping[str, DataLimits]
+    contests: Mapping[str, Contest] = field(default_factory=dict)
 
 
 def plot_variants(
@@ -94,21 +98,25 @@ def plot_variants(
     """
     target = products_folder(output_dir)
     (target / "results.json").unlink(missing_ok=True)
-    runs = [_run(part, events, result_files, target, input_file) for part in parts]
+    runs: list[Run] = []
+    for part in parts:
+        others = runs[0].contests if runs else {}
+        runs.append(_run(part, events, result_files, target, input_file, others))
     inputs = provenance(data_file=events.header.path, input_file=input_file)
     wanted = parts[0].configuration.plotting
     for name, group in _groups(runs).items():
         if name and group[0].record["initialisation"] is not None:
             _write(target / name, group, wanted, events, inputs)
-    write_text(target / "sweep.csv", _csv(runs))
+    write_text(target / "sweep.csv", _csv(runs, comparison(runs)["best"]))
     return _write(target, runs, wanted, events, inputs), target
 
 
-def rows(run: Run) -> Iterator[dict[str, Any]]:
+def rows(run: Run, best: Mapping[str, Record | None] | None = None) -> Iterator[dict[str, Any]]:
     """Yields the rows of a variant in sweep.csv: one for each set of data and method.
 
     Args:
         run: The variant.
+        best: The best method of all variants for each set of data.
     """
     for data, found in _data(run.results).items():
         for method, limit in found["limits"].items():
@@ -124,6 +132,7 @@ def rows(run: Run) -> Iterator[dict[str, Any]]:
                 **_learned(own),
                 "verdict": own.get("verdict", {}).get("level"),
                 "best": mark(method, found.get("best")),
+                **_overall((best or {}).get(data), run.record["combination"], method),
                 "folder": run.name,
             }
 
@@ -141,11 +150,17 @@ def comparison(runs: Sequence[Run]) -> dict[str, Any]:
             "keys": list(dict.fromkeys(key for run in runs for key in run.record["values"])),
         },
         "combinations": [_combination(name, group) for name, group in _groups(runs).items()],
+        "best": {data: _best(runs, data) for data in runs[0].contests},
     }
 
 
 def _run(
-    part: Part, events: Events, result_files: Sequence[Path], target: Path, input_file: Path
+    part: Part,
+    events: Events,
+    result_files: Sequence[Path],
+    target: Path,
+    input_file: Path,
+    others: Mapping[str, Contest],
 ) -> Run:
     """Writes the products of one variant and returns them."""
     record, places = part.record, part.record["results"]
@@ -157,10 +172,9 @@ def _run(
     folders = [result_files[place["member"]] / place["evaluation"] for place in places]
     about = {key: record[key] for key in ("combination", "values", "initialisation", "sweep")}
     write_json(target / part.name / "combination.json", about)
-    combination, results = plot_into(
-        target / part.name, part.configuration, events, folders, input_file
-    )
-    return Run(part.name, about, results, _without_replicas(combination.data))
+    own = target / part.name
+    made = plot_into(own, part.configuration, events, folders, input_file, others)
+    return Run(part.name, about, made.results, _without_replicas(made.data), made.contests)
 
 
 def _without_replicas(data: Mapping[str, DataLimits]) -> dict[str, DataLimits]:
@@ -280,6 +294,46 @@ def _method(results: Sequence[Record], data: str, method: str) -> dict[str, Any]
     return found | {k: v for k, v in {"verdicts": verdicts, "best": marks}.items() if v}
 
 
+def _best(runs: Sequence[Run], data: str) -> dict[str, Any] | None:
+    """Returns the best method and combination for a set of data; None if nothing compares all."""
+    contests = [run.contests.get(data) for run in runs]
+    first = contests[0]
+    if first is None or not all(one and first.is_comparable(one) for one in contests):
+        return None
+    judged = {
+        (name, method): average([run.contests[data].judged[method] for run in group])
+        for name, group in _groups(runs).items()
+        for method in group[0].contests[data].judged
+    }
+    found = ranking(first.configuration.pick_best, judged)
+    return {
+        "criterion": found.criterion,
+        **_key(found.method),
+        "tied": [_key(one) for one in found.tied],
+        "values": [_key(key) | asdict(standing) for key, standing in found.values.items()],
+    }
+
+
+def _overall(best: Record | None, combination: str, method: str) -> dict[str, Any]:
+    """Returns where a method of a combination stands among all."""
+    wanted = {"combination": combination, "method": method}
+    found = [one for one in (best or {}).get("values", []) if wanted.items() <= one.items()]
+    if best is None or not found:
+        return dict.fromkeys(("overall", "criterion", "criterion_difference", "criterion_error"))
+    is_best = wanted.items() <= best.items()
+    return {
+        "overall": "best" if is_best else "tie" if wanted in best["tied"] else "",
+        "criterion": found[0]["value"],
+        "criterion_difference": found[0]["difference"],
+        "criterion_error": found[0]["error"],
+    }
+
+
+def _key(key: tuple[str, str]) -> dict[str, str]:
+    """Returns what tells a method of a combination."""
+    return dict(zip(("combination", "method"), key, strict=True))
+
+
 def _mean(values: Sequence[float | None]) -> float | None:
     """Returns the mean of what is known."""
     known = _known(values)
@@ -301,9 +355,9 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None and np.isfinite(value)]
 
 
-def _csv(runs: Sequence[Run]) -> str:
+def _csv(runs: Sequence[Run], best: Mapping[str, Record | None]) -> str:
     """Returns the content of sweep.csv."""
-    table = [row for run in runs for row in rows(run)]
+    table = [row for run in runs for row in rows(run, best)]
     keys = (key for run in runs for key in run.record["values"])
     columns = dict.fromkeys(
         ("combination", "initialisation", *keys, *(key for row in table for key in row))
