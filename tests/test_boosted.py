@@ -87,6 +87,7 @@ class Run:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_workflow_uses_it_and_what_changes_runs_again(tmp_path: Path) -> None:
     run = Run(tmp_path)
     both = {"training sally_0", "evaluation sally_0"}

@@ -17,7 +17,7 @@ import pytest
 
 from madminer_workflow.storage import read_json, read_npz
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SMALL: dict[str, Any] = {
     "methods": ["sally"],
