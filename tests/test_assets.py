@@ -67,7 +67,6 @@ def test_what_nobody_writes_is_found() -> None:
         ("sampling", "samples/a__train-5/train.npz", "training sample"),
         ("training", "models/trees_0/estimator/trees/0.npy", "model"),
         ("evaluation", "results/trees_0/model/estimator/0.npy", "evaluated model"),
-        ("evaluation", "results/a_0/base/result.npz", "result of a combination"),
         ("configuration", "settings/sally_0.training.json", "training settings"),
         ("tidying", "anything", None),
     ],

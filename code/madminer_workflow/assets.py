@@ -100,18 +100,6 @@ _SETTINGS = "the part of the input file that the step uses, all defaults filled 
 _SAMPLES = "arrays (event, …): observables, parameter points, joint quantities, weights"
 
 
-def _evaluated(folder: str, which: str) -> tuple[Asset, ...]:
-    """Returns what an evaluation writes: a result, or one for each way in which it is wanted."""
-    home, array = f"results/<method>_<member>/{folder}", "arrays over the grid (point, …)"
-    numbers = "method, member, seed, grid, numbers of events"
-    copy = "a copy of the model, from which ensembles are combined"
-    return (
-        Asset(f"result{which}", f"{home}result.npz", "npz", array, True),
-        Asset(f"result description{which}", f"{home}result.json", "JSON", numbers, True),
-        Asset(f"evaluated model{which}", f"{home}model/<path>", "JSON, PyTorch", copy, True),
-    )
-
-
 def _drawn(folder: str, which: str) -> tuple[Asset, ...]:
     """Returns what plotting writes, of all or of each combination of a sweep."""
     numbers, drawn = "every number, docs/products.md", "one figure in two formats"
@@ -226,10 +214,29 @@ STEPS = (
             "model_file": ("model",),
         },
         settings=(
-            *("methods", *_DATA, "fisher_information", "variants"),
+            *("methods", *_DATA, "fisher_information"),
             *("<method>.samples", "<method>.traits"),
         ),
-        outputs=(*_evaluated("", ""), *_evaluated("<evaluation>/", " of a combination")),
+        outputs=(
+            Asset(
+                "result",
+                "results/<method>_<member>/result.npz",
+                "npz",
+                "arrays over the grid (point, …)",
+            ),
+            Asset(
+                "result description",
+                "results/<method>_<member>/result.json",
+                "JSON",
+                "method, member, seed, grid, numbers of events",
+            ),
+            Asset(
+                "evaluated model",
+                "results/<method>_<member>/model/<path>",
+                "JSON, PyTorch",
+                "a copy of the model, from which ensembles are combined",
+            ),
+        ),
         published={"result": "results/<method>_<member>"},
     ),
     Step(
@@ -240,11 +247,7 @@ STEPS = (
         inputs={
             "data_file": ("event file",),
             "input_file": ("plotting settings", "observed events"),
-            "result_files": tuple(
-                f"{name}{which}"
-                for which in ("", " of a combination")
-                for name in ("result", "result description", "evaluated model")
-            ),
+            "result_files": ("result", "result description", "evaluated model"),
         },
         settings=(
             *("methods", *_DATA, "include_xsec", "histogram_vars", "histogram_bins"),

@@ -46,9 +46,8 @@ def test_publishes_one_file_a_step(configure, event_file):
     assert [member["name"] for member in published["members"]] == names
     assert [member["member"] for member in published["members"]] == [0, 0, 1]
     files = [published["sampling"], published["plotting"]]
-    files += [
-        member[step] for member in published["members"] for step in ("training", "evaluation")
-    ]
+    files += [member["training"] for member in published["members"]]
+    files += [path for one in published["members"] for path in one["evaluation"]["settings"]]
     assert sorted(files) == sorted(str(path.resolve()) for path in (folder / "settings").iterdir())
     sampling = load(published["sampling"], read_header(event_file)).methods[0].sampling
     assert isinstance(sampling, Sampling)
@@ -72,7 +71,7 @@ def test_observed_events_go_with_the_settings(configure, event_file, tmp_path, r
     assert copied["x"].tolist() == ([[1.0, 0.5], [2.0, -0.5]] if rows else [])
     published = yaml.safe_load((folder / "publish.yml").read_text())
     header = read_header(event_file)
-    for name in (published["plotting"], published["members"][0]["evaluation"]):
+    for name in (published["plotting"], *published["members"][0]["evaluation"]["settings"]):
         observed = load(name, header).observed
         np.testing.assert_array_equal(observed.x, copied["x"])
     assert load(published["sampling"], header).observed is None

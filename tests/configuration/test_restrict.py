@@ -219,7 +219,10 @@ def test_plan_lists_members_in_the_order_of_the_methods(header):
         "member": 1,
         "sample_set": "alices",
         "training": "/run/settings/alices_1.training.json",
-        "evaluation": "/run/settings/alices_1.evaluation.json",
+        "evaluation": {
+            "names": ["alices_1"],
+            "settings": ["/run/settings/alices_1.evaluation.json"],
+        },
     }
     assert [member["name"] for member in published["members"]] == [
         "alices_0",
@@ -258,15 +261,19 @@ def test_combinations_share_what_is_the_same(header):
         ),
         *((f"sally_0__train-{n}", f"sally__train-{n}") for n in (50, 60)),
     ]
-    evaluation = contents["sally_0__train-60.evaluation.json"]
-    names = [row["name"] for row in evaluation["variants"]]
-    assert names == ["train-60__resolutions-4", "train-60__resolutions-5"]
+    names = [f"sally_0__train-60__resolutions-{number}" for number in (4, 5)]
+    assert members[-1]["evaluation"] == {
+        "names": names,
+        "settings": [f"{name}.evaluation.json" for name in names],
+    }
+    assert len({json.dumps(contents[f"{name}.evaluation.json"]) for name in names}) == 2
     rows = contents["plotting.json"]["variants"]
     assert len(rows) == 16
     assert rows[-1]["name"] == "epochs-3__train-60__resolutions-5__rates-false"
     assert rows[-1]["values"]["plotting.rates"] is False
-    assert [place["member"] for place in rows[-1]["results"]] == [3, 5]
-    assert {place["evaluation"] for place in rows[-1]["results"]} == {names[1]}
+    results = [name for member in members for name in member["evaluation"]["names"]]
+    wanted = ["alices_0__epochs-3__train-60__resolutions-5", names[1]]
+    assert [results[place] for place in rows[-1]["results"]] == wanted
 
 
 def test_a_combination_is_restricted_as_if_it_were_alone(header, tmp_path):
@@ -285,8 +292,8 @@ def test_a_combination_is_restricted_as_if_it_were_alone(header, tmp_path):
     row = by_name["epochs-3__train-50__resolutions-5__rates-false"]
     assert row["document"] == alone["plotting.json"]
     assert contents["alices_0__epochs-3__train-50.training.json"] == alone["alices_0.training.json"]
-    evaluations = contents["alices_0__epochs-3__train-50.evaluation.json"]["variants"]
-    assert evaluations[1]["document"] == alone["alices_0.evaluation.json"]
+    evaluation = contents["alices_0__epochs-3__train-50__resolutions-5.evaluation.json"]
+    assert evaluation == alone["alices_0.evaluation.json"]
     (tmp_path / "plotting.json").write_text(json.dumps(contents["plotting.json"]))
     parts = load_parts(tmp_path / "plotting.json", header)
     (tmp_path / "plotting.json").write_text(json.dumps(alone["plotting.json"]))
@@ -311,10 +318,15 @@ def test_a_longer_sweep_leaves_all_that_is_there_alone(header):
     longer = copy.deepcopy(GRID)
     longer["sweep"]["grid"]["alices.training.epochs"].append(4)
     after = files(longer, header)
-    new = {f"alices_0__epochs-4__train-{n}.{s}.json" for n in (50, 60) for s in STEPS}
-    assert after.keys() - before.keys() == new
+    names = [f"alices_0__epochs-4__train-{n}" for n in (50, 60)]
+    new = {f"{name}__resolutions-{r}.evaluation.json" for name in names for r in (4, 5)}
+    assert after.keys() - before.keys() == new | {f"{name}.training.json" for name in names}
     changed = {name for name in before if after[name] != before[name]}
     assert changed == PLOTTING
+    longer["sweep"]["grid"]["asymptotic_limits.resolutions"].append(6)
+    names = files(longer, header).keys() - after.keys()
+    assert len(names) == 3 * 2 + 2
+    assert all(name.endswith("__resolutions-6.evaluation.json") for name in names)
 
 
 def test_experiments_are_evaluated_once_for_each_condition(header, tmp_path, monkeypatch):

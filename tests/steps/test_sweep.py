@@ -214,7 +214,7 @@ def parts(run: Any) -> list[Part]:
                 "values": {},
                 "initialisation": seed,
                 "sweep": "",
-                "results": [{"member": number, "evaluation": ""}],
+                "results": [number],
             },
         )
         for seed, (name, number) in enumerate([("initialisation-0", 0), ("initialisation-1", 1)])
@@ -252,5 +252,5 @@ def test_products_of_each_variant_and_their_mean(
 
 
 def test_a_missing_result_is_refused(run: Any, parts: list[Part], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="1 results, expected those of all members"):
+    with pytest.raises(InputError, match="1 results, expected those of all combinations"):
         plot_variants(parts, run.events, run.results[:1], tmp_path, run.input_file)

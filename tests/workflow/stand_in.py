@@ -34,6 +34,14 @@ def configure(data_file: str, input_file: str, output_dir: Path) -> None:
         path.write_text(json.dumps({"step": name, **settings}))
         return str(path)
 
+    def evaluations(method: str, number: int) -> dict[str, list[str]]:
+        names = document.get("conditions", {}).get(method, [""])
+        keys = [f"evaluation {method}{name}" for name in names]
+        return {
+            "names": [f"{method}_{number}{name}" for name in names],
+            "settings": [write(key, key) for key in keys],
+        }
+
     published = {
         "sampling": write("sampling", *(f"sampling {method}" for method in members)),
         "plotting": write("plotting", "plotting", "members"),
@@ -43,10 +51,8 @@ def configure(data_file: str, input_file: str, output_dir: Path) -> None:
                 "sample_set": method,
                 "method": method,
                 "member": number,
-                **{
-                    step: write(f"{step} {method}", f"{step} {method}")
-                    for step in ("training", "evaluation")
-                },
+                "training": write(f"training {method}", f"training {method}"),
+                "evaluation": evaluations(method, number),
             }
             for method, n_members in members.items()
             for number in range(n_members)
@@ -76,7 +82,7 @@ def train(input_file: str, train_folder: str, output_dir: Path, member: str) -> 
 def evaluate(data_file: str, input_file: str, model_file: str, output_dir: Path) -> None:
     events, settings = check_events(data_file), Path(input_file).read_text()
     name = Path(model_file).name
-    assert json.loads(settings)["step"] == f"evaluation {name.rpartition('_')[0]}"
+    assert json.loads(settings)["step"].startswith(f"evaluation {name.rpartition('_')[0]}")
     write(output_dir / "results" / name, events, settings, read(model_file))
 
 

@@ -107,7 +107,7 @@ def test_seed_and_several_inputs_from_everywhere(done: Path) -> None:
     assert record["inputs"]["data_file"] == [{"path": str(data_file), "sha256": sha256(data_file)}]
     results = read_json(done / "plotting" / "run.json")["inputs"]["result_files"]
     assert [entry["path"] for entry in results] == [
-        f"members_{number}/evaluation/results/{name}"
+        f"members_{number}/evaluation_0/results/{name}"
         for number, name in enumerate(("alices_0", "alices_1", "sally_0"))
     ]
 
@@ -145,10 +145,10 @@ DAMAGE = [
     ),
     (
         _rewrite,
-        "members_0/evaluation/results/alices_0/content",
+        "members_0/evaluation_0/results/alices_0/content",
         [
-            "plotting: --result_files was members_0/evaluation/results/alices_0 with content that "
-            "no step has written"
+            "plotting: --result_files was members_0/evaluation_0/results/alices_0 with content "
+            "that no step has written"
         ],
     ),
 ]

@@ -154,6 +154,19 @@ def test_what_people_call_a_member_re_runs_nothing(done: Run) -> None:
     assert done.again() == {"configuration"}
 
 
+def test_a_condition_more_evaluates_it_and_no_other(done: Run) -> None:
+    around = {"configuration", "plotting"}
+    done.configure(conditions={"sally": ["", "-high"]})
+    assert done.again() == around | {"evaluation sally_0-high"}
+    before = done.contents()
+    done.configure(conditions={"sally": ["-high", "-low", ""], "alices": ["-low"]})
+    new = {f"evaluation {name}-low" for name in ("alices_0", "alices_1", "sally_0")}
+    assert done.again() == around | new
+    done.configure(conditions={"sally": ["", "-high"]})
+    assert done.again() == around | {"evaluation alices_0", "evaluation alices_1"}
+    assert done.contents() == before
+
+
 def test_the_content_of_the_events_re_runs_all(done: Run) -> None:
     done.events.write_text("events, more of them\n")
     assert done.again() == ALL

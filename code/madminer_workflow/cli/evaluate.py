@@ -23,20 +23,17 @@ def evaluate(
     data_file: Path, input_file: Path, model_file: Path, output_dir: Path, luminosity: float | None
 ) -> None:
     """Evaluate one estimator on the grid of theory parameters."""
-    from madminer_workflow.configuration import load_parts
+    from madminer_workflow.configuration import load
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.evaluate import evaluate_file
     from madminer_workflow.tracking.log import log_step
 
     header = read_header(data_file)
     overrides = {} if luminosity is None else {"luminosity": luminosity}
-    parts, events = load_parts(input_file, header, overrides), read_events(header)
-    for part in parts:
-        result, folder = evaluate_file(
-            part.configuration, model_file, events, output_dir, part.name
-        )
-        click.echo(f"{result.method}: {result.n_events} held-out events")
-        click.echo(folder)
+    configuration, events = load(input_file, header, overrides), read_events(header)
+    result, folder = evaluate_file(configuration, model_file, events, output_dir)
+    click.echo(f"{result.method}: {result.n_events} held-out events")
+    click.echo(folder)
     log_step(
         name=f"evaluate {model_file.name}",
         params={"method": result.method, "n_events": result.n_events},

@@ -157,15 +157,19 @@ def initdata(data_file: Path, folder: Path) -> dict[str, str]:
 def _labels(variants: Sequence[Variant]) -> Mapping[str, Sequence[str]]:
     """Returns the labels of the steps that each word of `--force` stands for."""
     from madminer_workflow.configuration.restrict import plan
-    from madminer_workflow.engine.graph import label
+    from madminer_workflow.engine.graph import NAME, label
 
-    found: dict[str, list[str]] = {stage: [] for stage in ("all", *STAGES)}
+    found: dict[str, list[str]] = {word: [] for word in ("all", *STAGES)}
     members: list[dict[str, Any]] = plan(variants, Path())["members"]
+    spread = {
+        "training": [(one["method"], one["name"]) for one in members],
+        "evaluation": [(m["method"], name) for m in members for name in m["evaluation"]["names"]],
+    }
     for stage in STAGES:
-        for member in [member for member in members if stage in member] or [{}]:
-            words = ["all", stage, f"{stage}:{member['method']}"] if member else ["all", stage]
-            for word in words:
-                found.setdefault(word, []).append(label(stage, member))
+        for method, name in spread.get(stage, [("", "")]):
+            for word in ("all", stage, f"{stage}:{method}" if method else stage):
+                step = label(stage, {NAME: name} if name else {})
+                found.setdefault(word, []).append(step)
     return found
 
 

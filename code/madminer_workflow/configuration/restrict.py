@@ -35,9 +35,6 @@ _SAMPLING = ("seed", "splits", "samples", "theta_0", "theta_1")
 _TRAINING = (*_SAMPLING, "estimator", "settings", "training")
 _EVALUATION = (*_DATA, "samples", "experiments", "fisher_information")
 
-_BASE = "base"
-"""Name of an evaluation that depends on nothing that varies, beside others that do."""
-
 
 def sampling_document(document: Document, *methods: str) -> Document:
     """Returns what the sampling of methods uses.
@@ -121,13 +118,11 @@ def settings(variants: Sequence[Variant]) -> dict[str, Document]:
     return {
         "sampling.json": _sampling(variants, union),
         "plotting.json": _plotting(variants, union),
+        **{f"{member.name}.training.json": member.training for member in union.members},
         **{
-            f"{member.name}.{step}.json": content
+            f"{name}.evaluation.json": document
             for member in union.members
-            for step, content in {
-                "training": member.training,
-                "evaluation": member.evaluation,
-            }.items()
+            for name, document in member.evaluations.items()
         },
     }
 
@@ -145,8 +140,10 @@ def plan(variants: Sequence[Variant], folder: Path) -> Document:
             "method": one.method,
             "member": one.number,
             "sample_set": one.sample_set,
-            **{
-                step: str(folder / f"{one.name}.{step}.json") for step in ("training", "evaluation")
+            "training": str(folder / f"{one.name}.training.json"),
+            "evaluation": {
+                "names": list(one.evaluations),
+                "settings": [str(folder / f"{name}.evaluation.json") for name in one.evaluations],
             },
         }
         for one in _union(variants).members
@@ -182,9 +179,9 @@ class _Distinct:
         return self._names[content]
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Member:
-    """One network, and its evaluations by their names.
+    """One network, and its evaluations.
 
     Attributes:
         name: What a user calls it.
@@ -193,7 +190,7 @@ class _Member:
         sample_set: Name of its samples.
         training: What its training uses.
         swiftness: A key by which those come first whose steps take longest.
-        evaluations: What its evaluations use.
+        evaluations: What its evaluations use, by their names.
     """
 
     name: str
@@ -202,41 +199,28 @@ class _Member:
     sample_set: str
     training: Document
     swiftness: tuple[bool, bool]
-    evaluations: _Distinct = field(default_factory=_Distinct)
-
-    @property
-    def is_several(self) -> bool:
-        """Whether it is evaluated in several ways."""
-        return len(self.evaluations.documents) > 1
-
-    @property
-    def evaluation(self) -> Document:
-        """What its evaluation step uses."""
-        if not self.is_several:
-            return next(iter(self.evaluations.documents.values()))
-        rows = [{"name": name, "document": one} for name, one in self.evaluations.documents.items()]
-        return {"step": "evaluation", "methods": [self.method], "variants": rows}
+    evaluations: dict[str, Document] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Union:
-    """All samples and networks of some variants, each once.
+    """All samples, networks and evaluations of some variants, each once.
 
     Attributes:
         samples: What is used for each set of samples, by its name.
         members: The networks.
-        results: For each variant its networks, and the names of their evaluations.
+        results: For each variant the names of its evaluations.
     """
 
     samples: Mapping[str, Document]
     members: Sequence[_Member]
-    results: Sequence[Sequence[tuple[_Member, str]]]
+    results: Sequence[Sequence[str]]
 
 
 def _union(variants: Sequence[Variant]) -> _Union:
     """Returns what variants have in common, those networks first whose steps take longest."""
     keys = {key for variant in variants for key in variant.point.values}
-    samples, trainings = _Distinct(), _Distinct()
+    samples, trainings, evaluations = _Distinct(), _Distinct(), _Distinct()
     members: dict[str, _Member] = {}
     results = []
     for variant in variants:
@@ -247,17 +231,15 @@ def _union(variants: Sequence[Variant]) -> _Union:
             sample_set = samples.name_of(wanted, sampled)
             training, evaluation = (cut(document, method) for cut in _CUTS)
             for number in range(_n_networks(document, method)):
-                wanted = _named(
-                    f"{method}_{number}",
-                    _label(variant, _TRAINING, method, keys),
-                    _initialisation(variant),
-                )
+                one, seed = f"{method}_{number}", _initialisation(variant)
+                wanted = _named(one, _label(variant, _TRAINING, method, keys), seed)
                 name = trainings.name_of(wanted, training, sample_set, number)
                 swiftness = _swiftness(document, method)
                 new = _Member(name, method, number, sample_set, training, swiftness)
                 member = members.setdefault(name, new)
-                wanted = _label(variant, _EVALUATION, method, keys) or _BASE
-                own.append((member, member.evaluations.name_of(wanted, evaluation)))
+                every = _label(variant, (*_TRAINING, *_EVALUATION), method, keys)
+                own.append(evaluations.name_of(_named(one, every, seed), evaluation, name))
+                member.evaluations[own[-1]] = evaluation
         results.append(own)
     ordered = sorted(members.values(), key=lambda member: member.swiftness)
     return _Union(samples.documents, ordered, results)
@@ -274,19 +256,17 @@ def _sampling(variants: Sequence[Variant], union: _Union) -> Document:
 
 
 def _plotting(variants: Sequence[Variant], union: _Union) -> Document:
-    """Returns what plotting uses, with the place of each result among those of all members."""
+    """Returns what plotting uses, with the place of each result among all."""
     if not _are_several(variants):
         return plotting_document(variants[0].document)
-    places = {member.name: place for place, member in enumerate(union.members)}
+    ordered = (name for member in union.members for name in member.evaluations)
+    places = {name: place for place, name in enumerate(ordered)}
     rows = [
         {
             "name": variant.point.name,
             **asdict(variant.point),
             "document": plotting_document(variant.document),
-            "results": [
-                {"member": places[one.name], "evaluation": name if one.is_several else ""}
-                for one, name in own
-            ],
+            "results": [places[name] for name in own],
         }
         for variant, own in zip(variants, union.results, strict=True)
     ]

@@ -80,15 +80,12 @@ def load_variants(source: str | Path | Inputs, header: Header) -> tuple[Variant,
     return variants
 
 
-def load_parts(
-    source: str | Path, header: Header, overrides: Mapping[str, Any] | None = None
-) -> tuple[Part, ...]:
+def load_parts(source: str | Path, header: Header) -> tuple[Part, ...]:
     """Reads what a step is to do: settings that `configure` has written, or an input file.
 
     Args:
         source: The file.
         header: The header of the event file.
-        overrides: Values that replace keys of the top level.
 
     Raises:
         InputError: Something is not allowed, or the file has a sweep.
@@ -96,9 +93,9 @@ def load_parts(
     inputs = merge([source])
     rows = inputs.document.get("variants")
     if rows is None:
-        return (Part("", load(inputs, header, overrides)),)
+        return (Part("", load(inputs, header)),)
     with inputs.named():
-        documents = [{**row["document"], **(overrides or {})} for row in rows]
+        documents = [row["document"] for row in rows]
         validate(inputs.document, _all_rules(documents))
         return tuple(
             Part(row["name"], _resolved(document, header), row)

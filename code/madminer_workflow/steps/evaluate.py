@@ -86,11 +86,7 @@ class Part(Generic[M]):
 
 
 def evaluate_file(
-    configuration: Configuration,
-    model_file: Path,
-    events: Events,
-    output_dir: Path,
-    name: str = "",
+    configuration: Configuration, model_file: Path, events: Events, output_dir: Path
 ) -> tuple[Evaluation, Path]:
     """Evaluates a model and writes the result to <output_dir>/results/<name of the model>.
 
@@ -101,7 +97,6 @@ def evaluate_file(
         model_file: The folder of the model.
         events: All events of the file.
         output_dir: The folder of the run.
-        name: Name of the evaluation, a folder in that of the result, if there are several.
 
     Returns:
         The evaluation and its folder.
@@ -111,7 +106,7 @@ def evaluate_file(
     """
     model = load(model_file)
     evaluation = evaluate(configuration, model, events)
-    target = output_dir / "results" / f"{model.method}_{model.description.member}" / name
+    target = output_dir / "results" / f"{model.method}_{model.description.member}"
     with staged(target) as folder:
         evaluation.save(folder)
         shutil.copytree(model_file, folder / "model")

@@ -84,9 +84,9 @@ def plot_variants(
     results.json comes last: where it is, everything is.
 
     Args:
-        parts: The variants, with the places of their results among those of all networks.
+        parts: The variants, with the places of their results among all.
         events: All events of the file.
-        result_files: The folders of the results of all networks.
+        result_files: The folders of all results.
         output_dir: The WORKDIR.
         input_file: The input file, for the record.
 
@@ -164,12 +164,12 @@ def _run(
 ) -> Run:
     """Writes the products of one variant and returns them."""
     record, places = part.record, part.record["results"]
-    if max(place["member"] for place in places) >= len(result_files):
+    if max(places) >= len(result_files):
         raise InputError(
-            f"result_files: {len(result_files)} results, expected those of all members, as "
-            f"{part.name} needs number {max(place['member'] for place in places) + 1}"
+            f"result_files: {len(result_files)} results, expected those of all combinations, as "
+            f"{part.name} needs number {max(places) + 1}"
         )
-    folders = [result_files[place["member"]] / place["evaluation"] for place in places]
+    folders = [result_files[place] for place in places]
     about = {key: record[key] for key in ("combination", "values", "initialisation", "sweep")}
     write_json(target / part.name / "combination.json", about)
     own = target / part.name
