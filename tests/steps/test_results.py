@@ -28,8 +28,8 @@ def combination(run: Any) -> Combination:
 
 @pytest.fixture(scope="module")
 def record(run: Any, combination: Combination) -> dict[str, Any]:
-    found = diagnose(combination, run.events), best(combination, run.events)
-    return results(combination, run.events, *found)
+    rankings = {name: one.ranking for name, one in best(combination, run.events).items()}
+    return results(combination, run.events, diagnose(combination, run.events), rankings)
 
 
 def test_what_the_limits_are_for(run: Any, record: dict[str, Any]) -> None:
