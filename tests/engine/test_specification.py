@@ -16,7 +16,7 @@ MEMBER = {
     "member": 0,
     "sample_set": "a",
     "training": "t",
-    "evaluation": "e",
+    "evaluation": {"names": ["a_0"], "settings": ["e"]},
 }
 PUBLISHED = {"configuration": {"sampling": "s", "plotting": "p", "members": [MEMBER]}}
 

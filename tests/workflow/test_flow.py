@@ -48,7 +48,7 @@ def check_products(output_dir: Path) -> None:
     plotting = output_dir / "plotting"
     for name in ("limits", "figures"):
         assert (plotting / name).is_dir()
-    evaluations = [output_dir / f"members_{number}" / "evaluation" for number in range(3)]
+    evaluations = [output_dir / f"members_{number}" / "evaluation_0" for number in range(3)]
     assert json.loads((plotting / "results.json").read_text()) == [
         f"{folder}/results/{name}" for folder, name in zip(evaluations, NAMES, strict=True)
     ]
