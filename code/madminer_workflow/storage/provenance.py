@@ -17,7 +17,17 @@ __all__ = ["IMAGE", "machine", "provenance", "software", "version"]
 IMAGE = "MADMINER_WORKFLOW_IMAGE"
 """The variable with the digest of the container image, where there is one."""
 
-_PACKAGES = ("h5py", "madminer", "matplotlib", "mlflow", "numpy", "scipy", "torch", "yadage")
+# The client of MLflow, which is all of it that an image has.
+_PACKAGES = (
+    "h5py",
+    "madminer",
+    "matplotlib",
+    "mlflow-skinny",
+    "numpy",
+    "scipy",
+    "torch",
+    "yadage",
+)
 
 
 def version() -> str:
