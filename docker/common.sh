@@ -6,7 +6,7 @@ fail() {
     exit 1
 }
 
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 version=$(cat VERSION)
 name=$(sed -n 's/^ *image: *//p' workflow/steps.yml)
 revision=$(git rev-parse HEAD 2>/dev/null) || revision=unknown

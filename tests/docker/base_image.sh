@@ -14,6 +14,7 @@ command -v debootstrap >/dev/null || {
 }
 # shellcheck source=/dev/null
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+# shellcheck disable=SC2016 # for apt-get
 mirror=$(apt-get indextargets --format '$(SITE)' "Codename: $suite" "Created-By: Packages" | head -n 1)
 debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,python3-venv \
     "$suite" "$root" "${mirror:-http://deb.debian.org/debian}"

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 import yaml
@@ -34,6 +35,10 @@ def provide(program: str, package: str) -> str:
     return str(shutil.which(program))
 
 
+class Docker(Protocol):
+    def __call__(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]: ...
+
+
 def docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["docker", *words], capture_output=True, text=True, check=check)
 
@@ -43,10 +48,10 @@ def answers() -> bool:
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A Docker engine that answers: that of the machine, or one for the time of the tests."""
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
+    """Calls a Docker engine: that of the machine, or one for the time of the tests."""
     if answers():
-        yield
+        yield docker
         return
     if os.geteuid() != 0:
         pytest.skip("no Docker engine answers, and only root can start one")
@@ -60,7 +65,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             break
         time.sleep(1)
     assert answers(), log.read_text()[-2000:]
-    yield
+    yield docker
     process.terminate()
     process.wait(60)
 
@@ -68,19 +73,19 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def network(engine: None) -> Sequence[str]:
     """The option for builds and containers that need a network, for an engine without a bridge."""
-    bridge = docker("network", "ls", "--quiet", "--filter", "driver=bridge").stdout
+    bridge = engine("network", "ls", "--quiet", "--filter", "driver=bridge").stdout
     return () if bridge else ("--network", "host")
 
 
 @pytest.fixture(scope="session")
-def base_image(engine: None) -> str:
+def base_image(engine: Docker) -> str:
     """BASE_IMAGE, else the public one, else a stand-in for it."""
     if base := os.environ.get("BASE_IMAGE"):
         return base
     for name in (OWN_BASE, PUBLIC_BASE):
-        if docker("image", "inspect", name, check=False).returncode == 0:
+        if engine("image", "inspect", name, check=False).returncode == 0:
             return name
-    if docker("pull", "--quiet", PUBLIC_BASE, check=False).returncode == 0:
+    if engine("pull", "--quiet", PUBLIC_BASE, check=False).returncode == 0:
         return PUBLIC_BASE
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip(f"{PUBLIC_BASE} cannot be pulled, and this user cannot make a stand-in for it")
