@@ -1,6 +1,6 @@
 """A Docker engine, a base image and the image, made here if the machine has none.
 
-A test that uses one of them is marked `cluster`. BASE_IMAGE and DOCKER_BUILD_ARGS mean what they mean
+A test that uses one of them is marked `cluster`. BASE_IMAGE and DOCKER_BUILD_ARGS mean what they do
 for `make build`.
 """
 
