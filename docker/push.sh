@@ -12,13 +12,13 @@ image=$name:$version
 target=$REGISTRY/$image
 
 check_image() {
-    [ "$revision" != unknown ] || fail "this is no git checkout: nobody could tell what was pushed"
+    [ -n "$revision" ] || fail "this is no git checkout: nobody could tell what was pushed"
     [ -z "$changes" ] || fail "there are changes that are not committed (git status lists them)"
     built=$(docker image inspect --format \
         '{{ index .Config.Labels "org.opencontainers.image.revision" }}' "$image" 2>/dev/null) ||
         fail "$image is missing: 'make build' builds it"
     [ "$built" = "$revision" ] ||
-        fail "$image was built from $built, not from $revision: 'make build' builds it anew"
+        fail "$image was built from ${built:-unknown code}, not from $revision: 'make build' builds it anew"
 }
 
 ask_password() {

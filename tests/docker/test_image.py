@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from madminer_workflow.storage.provenance import software
+
 ROOT = Path(__file__).parents[2]
 PROJECT = "/opt/madminer-workflow-ml"
 UNKNOWN_USER = (12345, 23456)
@@ -50,9 +52,9 @@ def test_what_the_image_says_of_itself(engine: Docker, image: str) -> None:
     assert record["Config"]["Healthcheck"]["Test"] == ["CMD", "madminer-workflow", "self-check"]
     labels = record["Config"]["Labels"]
     assert labels["org.opencontainers.image.version"] == image.rpartition(":")[2]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    revision = commit.stdout.strip() or "unknown"
-    assert labels["org.opencontainers.image.revision"] in (revision, f"{revision}-dirty")
+    revision = labels["org.opencontainers.image.revision"]
+    assert revision.partition("-")[0] == (software()["commit"] or "")
+    assert revision == engine("run", "--rm", image, "cat", "REVISION").stdout.strip()
 
 
 def test_nothing_of_the_building_stays(engine: Docker, image: str, base_image: str) -> None:
