@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,12 +22,18 @@ PUBLIC_BASE = "python:3.11-slim"
 OWN_BASE = "localhost/madminer-workflow-base:3.11"
 
 
-def provide(program: str, package: str) -> str:
+@pytest.fixture(scope="session")
+def provide() -> Callable[[str, str], str]:
     """Gives the path of a program, from Debian's package if it is not installed; else skips."""
+    return _provide
+
+
+def _provide(program: str, package: str) -> str:
     if shutil.which(program) is None:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             pytest.skip(f"{program} is not installed, and this user cannot install {package}")
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        # With this level Debian starts no service of the package.
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         install = ["install", "-qq", "-y", "--no-install-recommends", package]
         for words in (["update", "-qq"], install):
             command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", *words]
@@ -36,11 +42,14 @@ def provide(program: str, package: str) -> str:
 
 
 class Docker(Protocol):
-    def __call__(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]: ...
+    def __call__(
+        self, *words: str, stdin: str = "", check: bool = True
+    ) -> subprocess.CompletedProcess[str]: ...
 
 
-def docker(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *words], capture_output=True, text=True, check=check)
+def docker(*words: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = ["docker", *words]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=check)
 
 
 def answers() -> bool:
@@ -55,7 +64,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
         return
     if os.geteuid() != 0:
         pytest.skip("no Docker engine answers, and only root can start one")
-    daemon = provide("dockerd", "docker.io")
+    daemon = _provide("dockerd", "docker.io")
     log = tmp_path_factory.mktemp("engine") / "dockerd.log"
     with log.open("w") as file:
         command = [daemon, "--bridge=none", "--iptables=false"]

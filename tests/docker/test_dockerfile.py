@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import tomllib
 from fnmatch import fnmatch
 from importlib import metadata
@@ -102,3 +104,20 @@ def test_all_that_packages_in_the_image_require_is_there() -> None:
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     ]
     assert {canonicalize_name(one.name) for one in required} - set(image) == NOT_NEEDED
+
+
+@pytest.mark.parametrize("script", ["build", "check", "push"])
+def test_a_missing_engine_is_said_in_one_line(script: str) -> None:
+    environment = {**os.environ, "DOCKER_HOST": "tcp://127.0.0.1:1", "REGISTRY": "localhost"}
+    program = ROOT / "docker" / f"{script}.sh"
+    done = subprocess.run([program], env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: no Docker engine answers: docker version says why\n"
+
+
+def test_a_password_on_a_command_line_is_refused() -> None:
+    words = ["make", "--no-print-directory", "push", "DOCKERPASS=secret"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "DOCKERPASS: others can read it on a command line" in done.stderr
+    assert "secret" not in done.stdout + done.stderr

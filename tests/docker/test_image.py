@@ -69,7 +69,9 @@ def test_an_edit_of_code_changes_the_last_layers_only(
     engine: Docker, image: str, base_image: str, tmp_path: Path
 ) -> None:
     layers = inspect(engine, image)["RootFS"]["Layers"]
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     for name in names.stdout.splitlines():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, tmp_path / name)
