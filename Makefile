@@ -88,7 +88,7 @@ push: ## Push it, once (DOCKERUSER REGISTRY; password: standard input or variabl
 	@$(if $(filter command,$(origin DOCKERPASS)),$(error DOCKERPASS: others can read it on a command line))
 	@docker/push.sh
 
-check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts, image and specification
+check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts, Dockerfile, specification
 	$(VENV) -m black --check $(SOURCES)
 	$(VENV) -m ruff check $(SOURCES)
 	$(VENV) -m mypy

@@ -9,6 +9,7 @@ fail() {
 cd "$(dirname "$0")/.." || exit
 version=$(cat VERSION)
 name=$(sed -n 's/^ *image: *//p' workflow/steps.yml)
+image=$name:$version
 revision=$(git rev-parse HEAD 2>/dev/null) || revision=''
 changes=$(git status --porcelain 2>/dev/null) || changes=''
 docker version >/dev/null 2>&1 || fail "no Docker engine answers: docker version says why"

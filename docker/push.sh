@@ -8,7 +8,6 @@ unset DOCKERPASS
 # shellcheck source=docker/common.sh
 . "$(dirname "$0")/common.sh"
 
-image=$name:$version
 target=$REGISTRY/$image
 
 check_image() {

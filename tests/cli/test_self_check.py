@@ -59,7 +59,7 @@ def test_what_is_missing_is_said_in_one_line(
     ended()  # so that the command itself is there
     assert imported
 
-    def fail(name: str) -> ModuleType:
+    def fail(*_: str) -> ModuleType:
         raise error
 
     monkeypatch.setattr(importlib, "import_module", fail)

@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -40,6 +41,9 @@ def pins(name: str) -> dict[str, str]:
 def test_the_default_version_is_that_of_the_package() -> None:
     version = (ROOT / "VERSION").read_text().strip()
     assert ("ARG", f"VERSION={version}") in instructions()
+    environment = yaml.safe_load((ROOT / "workflow" / "steps.yml").read_text())["environment"]
+    name = f"{environment['image']}:${{VERSION}}"
+    assert ("ENV", f"MADMINER_WORKFLOW_IMAGE={name}") in instructions()
     assert metadata.version("madminer-workflow-ml") == version
 
 
@@ -83,7 +87,13 @@ def test_what_is_copied_is_sent_to_the_engine(name: str) -> None:
 def test_no_setting_of_a_machine_stays_in_the_image() -> None:
     variables = [text for word, text in instructions() if word == "ENV"]
     names = {name for text in variables for name in re.findall(r"(\w+)=", text)}
-    assert names == {"PATH", "HOME", "MPLCONFIGDIR", "PYTHONDONTWRITEBYTECODE"}
+    assert names == {
+        "PATH",
+        "HOME",
+        "MPLCONFIGDIR",
+        "PYTHONDONTWRITEBYTECODE",
+        "MADMINER_WORKFLOW_IMAGE",
+    }
 
 
 def test_versions_in_the_image_are_those_that_are_tested() -> None:

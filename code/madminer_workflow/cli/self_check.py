@@ -1,4 +1,4 @@
-"""The command `self-check`: an image or environment that lacks something says so before any step."""
+"""The command `self-check`: what an image or environment lacks is said before any step."""
 
 from __future__ import annotations
 
