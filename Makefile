@@ -16,9 +16,15 @@ SEED = 1
 PRESETS = dy2,dy2b,dy1,dy3
 SEEDS = 1,2,3,4,5
 PORT = 5000
+# Also as variables of the environment, as the password DOCKERPASS can only be.
+BASE_IMAGE ?=
+DOCKER_BUILD_ARGS ?=
+DOCKERUSER ?=
+REGISTRY ?= docker.io
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
 export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT
+export BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
@@ -28,7 +34,7 @@ SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run plan status logs dag verify coverage
-.PHONY: validate validate-spec check test test-long benchmark ui clean
+.PHONY: validate validate-spec build check-image push check test test-long test-cluster benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,19 +78,33 @@ validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_F
 validate-spec: environment ## Find errors of the workflow specification
 	@$(VENV) -m madminer_workflow validate-spec
 
-check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts and specification
+build: ## Build the image of this version (BASE_IMAGE DOCKER_BUILD_ARGS)
+	@docker/build.sh
+
+check-image: ## Check that it has all that the steps need, for any user
+	@docker/check.sh
+
+push: ## Push it, once (DOCKERUSER REGISTRY; password: standard input or variable DOCKERPASS)
+	@$(if $(filter command,$(origin DOCKERPASS)),$(error DOCKERPASS: others can read it on a command line))
+	@docker/push.sh
+
+check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts, Dockerfile, specification
 	$(VENV) -m black --check $(SOURCES)
 	$(VENV) -m ruff check $(SOURCES)
 	$(VENV) -m mypy
-	.venv/bin/shellcheck -x scripts/*.sh .ci/run
+	.venv/bin/shellcheck -x scripts/*.sh docker/*.sh tests/docker/*.sh .ci/run
+	.venv/bin/hadolint docker/Dockerfile
 	$(VENV) -m madminer_workflow validate-spec
 
 test: .venv/.requirements-dev.lock ## Run the tests, the fast ones first
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not long"
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow and not cluster"
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not long and not cluster"
 
 test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m long
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "long and not cluster"
+
+test-cluster: .venv/.requirements-dev.lock ## Run those that need containers or a cluster
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -m cluster
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py

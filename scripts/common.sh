@@ -160,6 +160,8 @@ track() {
     esac
     export MLFLOW_TRACKING_URI MLFLOW_DISABLE_TELEMETRY="${MLFLOW_DISABLE_TELEMETRY:-true}"
     export MLFLOW_LOGGING_LEVEL="${MLFLOW_LOGGING_LEVEL:-CRITICAL}" GIT_PYTHON_REFRESH=quiet
+    USER=${USER:-$(id -un 2>/dev/null)} || USER=$(id -u) # a container may not know the user
+    export USER
     scratch=$(mktemp -d "$output_dir/.run.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
     trap 'exit 130' INT

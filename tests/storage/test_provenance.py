@@ -43,7 +43,7 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     assert packages["torch"] is not None
 
 
-def test_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     record = provenance()
     assert record["commit"] is None or re.fullmatch("[0-9a-f]{40}", record["commit"])
     described = {"0" * 40 + "-dirty\n": ("0" * 40, True), "1" * 40 + "\n": ("1" * 40, False)}
@@ -57,6 +57,11 @@ def test_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(subprocess, "run", missing)
     assert provenance()["commit"] is provenance()["dirty"] is None
+    revision = tmp_path / "REVISION"
+    monkeypatch.setattr("madminer_workflow.storage.provenance._REVISION", revision)
+    for text, expected in (*described.items(), ("\n", (None, None))):
+        revision.write_text(text)
+        assert (provenance()["commit"], provenance()["dirty"]) == expected
 
 
 def test_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ COMMANDS = {
     "validate": "Compare learned limits with those of the exact likelihood.",
     "verify": "Compare all files of a run with the checksums in its records.",
     "coverage": "Try out with toys how often the regions contain the truth.",
+    "self-check": "Import all that the steps need and print its versions.",
 }
 
 # MLflow reports every failure of a step as status 1; the file named by this variable keeps the

@@ -17,7 +17,19 @@ __all__ = ["IMAGE", "machine", "provenance", "software", "version"]
 IMAGE = "MADMINER_WORKFLOW_IMAGE"
 """The variable with the digest of the container image, where there is one."""
 
-_PACKAGES = ("h5py", "madminer", "matplotlib", "mlflow", "numpy", "scipy", "torch", "yadage")
+_REVISION = Path(__file__).parents[3] / "REVISION"  # in an image, which has no git
+
+# The client of MLflow, which is all of it that an image has.
+_PACKAGES = (
+    "h5py",
+    "madminer",
+    "matplotlib",
+    "mlflow-skinny",
+    "numpy",
+    "scipy",
+    "torch",
+    "yadage",
+)
 
 
 def version() -> str:
@@ -65,12 +77,12 @@ def _installed(package: str) -> str | None:
 
 
 def _checkout() -> dict[str, str | bool | None]:
-    """Returns the commit of the code and whether files were changed since; None outside git."""
+    """Returns the commit of the code and whether files were changed since; None if unknown."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     command += ["--abbrev=40", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        described = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
-    commit, _, dirty = done.stdout.strip().partition("-")
-    return {"commit": commit, "dirty": bool(dirty)}
+        described = _REVISION.read_text(encoding="utf-8") if _REVISION.exists() else ""
+    commit, _, dirty = described.strip().partition("-")
+    return {"commit": commit or None, "dirty": bool(dirty) if commit else None}
