@@ -20,7 +20,7 @@ PORT = 5000
 BASE_IMAGE ?=
 DOCKER_BUILD_ARGS ?=
 DOCKERUSER ?=
-REGISTRY ?= docker.io
+REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
 export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT

@@ -8,7 +8,8 @@ unset DOCKERPASS
 # shellcheck source=docker/common.sh
 . "$(dirname "$0")/common.sh"
 
-target=$REGISTRY/$image
+target=${REGISTRY:+$REGISTRY/}$image
+where=${REGISTRY:-Docker Hub}
 
 check_image() {
     [ -n "$revision" ] || fail "this is no git checkout: nobody could tell what was pushed"
@@ -42,16 +43,16 @@ log_in() {
     trap 'exit 143' TERM
     export DOCKER_HOST DOCKER_CONFIG
     said=$(printf '%s' "$password" |
-        docker login --username "$DOCKERUSER" --password-stdin "$REGISTRY" 2>&1) && return
+        docker login --username "$DOCKERUSER" --password-stdin ${REGISTRY:+"$REGISTRY"} 2>&1) && return
     case $said in
-    *401* | *nauthorized* | *ncorrect*) fail "$REGISTRY knows no $DOCKERUSER with this password" ;;
-    *) fail "no login at $REGISTRY: $(last_line "$said")" ;;
+    *401* | *nauthorized* | *ncorrect*) fail "$where knows no $DOCKERUSER with this password" ;;
+    *) fail "no login at $where: $(last_line "$said")" ;;
     esac
 }
 
 # The identifier of an image is a checksum of its content, which its manifest in a registry has too.
 check_registry() {
-    case $REGISTRY in
+    case ${REGISTRY-} in
     localhost | localhost:* | 127.*) set -- --insecure ;; # as the engine itself treats them
     *) set -- ;;
     esac
@@ -64,7 +65,7 @@ check_registry() {
     else
         case $said in
         *"no such manifest"* | *"manifest unknown"* | *"name unknown"*) ;;
-        *) fail "$REGISTRY does not tell what $target is: $(last_line "$said")" ;;
+        *) fail "$where does not tell what $target is: $(last_line "$said")" ;;
         esac
     fi
 }
@@ -74,7 +75,7 @@ last_line() {
 }
 
 check_image
-[ -n "${DOCKERUSER-}" ] || fail "DOCKERUSER is missing: the name of the user at $REGISTRY"
+[ -n "${DOCKERUSER-}" ] || fail "DOCKERUSER is missing: the name of the user at $where"
 [ -n "$password" ] || ask_password
 [ -n "$password" ] || fail "DOCKERPASS is missing, and the standard input is empty"
 log_in

@@ -175,7 +175,7 @@ def _add_tool(
 
 def _add_package(graph: Graph, name: str, version: str) -> Reference:
     """Adds a package of Python."""
-    identifier = f"https://pypi.org/project/{name}/{quote(version)}/"
+    identifier = f"pkg:pypi/{name}@{quote(version)}"
     return graph.add(identifier, "SoftwareApplication", name=name, softwareVersion=version)
 
 
