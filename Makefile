@@ -28,7 +28,7 @@ SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run plan status logs dag verify coverage
-.PHONY: validate validate-spec check test test-long benchmark ui clean
+.PHONY: validate validate-spec validate-reana check test test-long test-cluster benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_F
 validate-spec: environment ## Find errors of the workflow specification
 	@$(VENV) -m madminer_workflow validate-spec
 
+validate-reana: .venv/reana-client/.client.lock ## Let REANA's client check reana.yaml; warnings are errors
+	@status=0; found=$$(PYTHONWARNINGS=ignore $(<D)/bin/reana-client validate) || status=1; \
+		printf '%s\n' "$$found"; case $$found in *WARNING*) status=1 ;; esac; exit $$status
+
 check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts and specification
 	$(VENV) -m black --check $(SOURCES)
 	$(VENV) -m ruff check $(SOURCES)
@@ -81,10 +85,13 @@ check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts
 
 test: .venv/.requirements-dev.lock ## Run the tests, the fast ones first
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not long"
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not (long or cluster)"
 
 test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m long
+
+test-cluster: .venv/.requirements-dev.lock ## Run those that need containers, batch systems or REANA's packages
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m cluster
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py
@@ -101,3 +108,8 @@ clean: ## Remove what runs, tests and checks have made here (.venv stays)
 
 .venv/.%.lock: %.lock requirements.lock pyproject.toml scripts/environment.sh
 	@scripts/environment.sh $<
+
+.venv/reana-client/.client.lock: tests/reana/client.lock
+.venv/reana-engine/.engine.lock: tests/reana/engine.lock
+.venv/reana-client/.client.lock .venv/reana-engine/.engine.lock: scripts/environment.sh
+	@scripts/environment.sh $(filter %.lock,$^) $(@D)
