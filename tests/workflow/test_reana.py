@@ -55,7 +55,7 @@ def test_the_parameters_are_the_defaults_of_make() -> None:
         assert re.findall(rf"^{name.upper()} = (.*)$", makefile, re.M) == [parameters[name]]
     assert parameters["data_file"] in INPUTS["files"]
     assert parameters["input_file"].startswith(tuple(INPUTS["directories"]))
-    assert SPEC["workflow"] == {"type": "yadage", "file": WORKFLOW}
+    assert (SPEC["workflow"]["type"], SPEC["workflow"]["file"]) == ("yadage", WORKFLOW)
 
 
 def test_inputs_and_tests_exist() -> None:
