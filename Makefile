@@ -34,7 +34,8 @@ SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run plan status logs dag verify coverage
-.PHONY: validate validate-spec build check-image push check test test-long test-cluster benchmark ui clean
+.PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
+.PHONY: benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +79,10 @@ validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_F
 validate-spec: environment ## Find errors of the workflow specification
 	@$(VENV) -m madminer_workflow validate-spec
 
+validate-reana: .venv/reana-client/.client.lock ## Let REANA's client check reana.yaml; warnings are errors
+	@status=0; found=$$(PYTHONWARNINGS=ignore $(<D)/bin/reana-client validate) || status=1; \
+		printf '%s\n' "$$found"; case $$found in *WARNING*) status=1 ;; esac; exit $$status
+
 build: ## Build the image of this version (BASE_IMAGE DOCKER_BUILD_ARGS)
 	@docker/build.sh
 
@@ -103,7 +108,7 @@ test: .venv/.requirements-dev.lock ## Run the tests, the fast ones first
 test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "long and not cluster"
 
-test-cluster: .venv/.requirements-dev.lock ## Run those that need containers or a cluster
+test-cluster: .venv/.requirements-dev.lock ## Run those that need containers, batch systems or REANA
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -m cluster
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
@@ -121,3 +126,8 @@ clean: ## Remove what runs, tests and checks have made here (.venv stays)
 
 .venv/.%.lock: %.lock requirements.lock pyproject.toml scripts/environment.sh
 	@scripts/environment.sh $<
+
+.venv/reana-client/.client.lock: tests/reana/client.lock
+.venv/reana-engine/.engine.lock: tests/reana/engine.lock
+.venv/reana-client/.client.lock .venv/reana-engine/.engine.lock: scripts/environment.sh
+	@scripts/environment.sh $(filter %.lock,$^) $(@D)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes the virtual environment .venv from a file of exact versions: environment.sh LOCK_FILE
-# Its stamp .venv/.LOCK_FILE is written last, so that a broken environment is never taken for one.
+# Makes a virtual environment from a file of exact versions: environment.sh LOCK_FILE [FOLDER]
+# The default folder, .venv, gets this package, too. The stamp FOLDER/.NAME_OF_LOCK_FILE is written
+# last, so that a broken environment is never taken for one.
 set -eu
 
 fail() {
@@ -8,9 +9,9 @@ fail() {
     exit 1
 }
 
-[ $# -eq 1 ] || fail "usage: $0 LOCK_FILE"
+[ $# -eq 1 ] || [ $# -eq 2 ] || fail "usage: $0 LOCK_FILE [FOLDER]"
 cd "$(dirname "$0")/.."
-lock=$1
+lock=$1 venv=${2:-.venv}
 python=${PYTHON:-python3}
 recent='import sys; sys.exit(sys.version_info < (3, 11))'
 
@@ -19,7 +20,7 @@ has_pip() {
 }
 
 usable() {
-    .venv/bin/python -c "$recent" 2>/dev/null && { has_pip .venv/bin/python || has_pip "$python"; }
+    "$venv/bin/python" -c "$recent" 2>/dev/null && { has_pip "$venv/bin/python" || has_pip "$python"; }
 }
 
 # Debian keeps what `python3 -m venv` needs in a package of its own; any pip outside can stand in.
@@ -28,15 +29,15 @@ create() {
     "$python" -c "$recent" ||
         fail "$("$python" --version) is too old: 3.11 or newer is needed (PYTHON=... names one)"
     if "$python" -c 'import ensurepip' 2>/dev/null; then
-        "$python" -m venv --clear .venv
+        "$python" -m venv --clear "$venv"
     elif has_pip "$python"; then
-        "$python" -m venv --clear --without-pip .venv
+        "$python" -m venv --clear --without-pip "$venv"
     elif [ "$(id -u)" -eq 0 ]; then
         install_venv
-        "$python" -m venv --clear .venv
+        "$python" -m venv --clear "$venv"
     elif sudo -n true 2>/dev/null; then
         install_venv sudo -n
-        "$python" -m venv --clear .venv
+        "$python" -m venv --clear "$venv"
     else
         fail "Python cannot make virtual environments here: 'apt-get install python3-venv' mends that"
     fi
@@ -51,19 +52,22 @@ install_venv() {
 }
 
 install() {
-    if has_pip .venv/bin/python; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
+    if has_pip "$venv/bin/python"; then
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
     else
-        "$python" -m pip --python .venv/bin/python install --quiet --disable-pip-version-check "$@"
+        "$python" -m pip --python "$venv/bin/python" install --quiet --disable-pip-version-check "$@"
     fi
 }
 
-rm -f .venv/.requirements.lock .venv/.requirements-dev.lock
+rm -f "$venv"/.*.lock
 if ! usable; then
-    echo "creating .venv"
+    echo "creating $venv"
     create
 fi
 echo "installing $lock, which takes minutes the first time"
 install -r "$lock"
-install --no-deps --no-build-isolation --editable .
-touch .venv/.requirements.lock ".venv/.$lock"
+if [ "$venv" = .venv ]; then
+    install --no-deps --no-build-isolation --editable .
+    touch .venv/.requirements.lock
+fi
+touch "$venv/.$(basename "$lock")"

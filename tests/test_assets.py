@@ -96,7 +96,12 @@ def test_the_specification_has_the_options_of_the_table(step: Step) -> None:
     assert tuple(o for o in options if o not in DEFAULT_OPTIONS) == step.options
     published = entry["publisher"].get("publish")
     if published:  # the others are in a file that the step writes
-        paths = {name: path.strip().removeprefix("{workdir}/") for name, path in published.items()}
+        found = stages("workflow/workflow.yml", "workflow/member.yml")[step.name]
+        folders = found["scheduler"]["parameters"]
+        paths = {
+            name: path.strip().replace(f"{{{name}}}", folders[name].removeprefix("{workdir}/"))
+            for name, path in published.items()
+        }
         filled = {name: re.sub(r"\{(\w+)\}", r"<\1>", path) for name, path in paths.items()}
         assert filled == step.published
     else:

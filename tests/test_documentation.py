@@ -118,8 +118,8 @@ def test_commands_exist(page: str) -> None:
         elif program == ".venv/bin/madminer-workflow":
             assert_options(options_of_command(words.pop(0)), words)
         else:
-            known = ("docker", "export", "mlflow", ".venv/bin/mlflow", ".venv/bin/python")
-            assert program in known, program
+            others = ("docker", "export", "mlflow", "reana-client")
+            assert program in (*others, ".venv/bin/mlflow", ".venv/bin/python"), program
 
 
 def assert_make(words: list[str]) -> None:

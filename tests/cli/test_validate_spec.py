@@ -18,7 +18,7 @@ def test_the_specification_of_the_project(tmp_path: Path, monkeypatch: pytest.Mo
 def test_all_errors_of_another_one(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "workflow", tmp_path / "workflow")
     steps = tmp_path / "workflow" / "steps.yml"
-    steps.write_text(steps.read_text().replace("{samples}", "{sampels}"))
+    steps.write_text(steps.read_text().replace("{samples}/", "{sampels}/"))
     workflow = tmp_path / "workflow" / "workflow.yml"
     for words in ([], ["--toplevel", str(tmp_path)]):
         result = CliRunner().invoke(cli, ["validate-spec", "--workflow", str(workflow), *words])

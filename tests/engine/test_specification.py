@@ -151,7 +151,8 @@ CASES: list[tuple[str, Change, list[str]]] = [
         ),
         [
             "workflow/steps.yml: training.process.cmd: {sample} is no parameter, expected one of "
-            "input_file, member, method, name, output_dir, project_path, sample_set, samples",
+            "input_file, member, method, model, name, output_dir, project_path, sample_set, "
+            "samples",
             "workflow/member.yml: stages.training.scheduler.parameters: parameter 'samples' is not "
             "used by workflow/steps.yml: training",
         ],
@@ -161,8 +162,8 @@ CASES: list[tuple[str, Change, list[str]]] = [
         lambda d: d["training"]["publisher"]["publish"].update(model="{workdir}/{nam}"),
         [
             "workflow/steps.yml: training.publisher.publish.model: {nam} is no parameter, expected "
-            "one of input_file, member, method, name, output_dir, project_path, sample_set, "
-            "samples, workdir",
+            "one of input_file, member, method, model, name, output_dir, project_path, "
+            "sample_set, samples, workdir",
         ],
     ),
     (

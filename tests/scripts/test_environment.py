@@ -15,7 +15,8 @@ case "$*" in
 *--version*) echo "Python 3.9.2"; [ "${2-}" != pip ] || [ "${HAS_PIP-}" = yes ] ;;
 *"-m venv"*)
     echo "$*" >>record
-    mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
+    for folder; do :; done
+    mkdir -p "$folder/bin" && cp "$0" "$folder/bin/python" ;;
 *install*)
     echo "${0##*/} $*" >>record
     case "$*" in *"${FAILS_ON-nothing}"*) exit 1 ;; esac ;;
@@ -36,11 +37,11 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def make(project: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def make(project: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     programs = project.parent / "bin"
     environment = {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHON": "python", **variables}
     return subprocess.run(
-        [project / "scripts" / "environment.sh", "requirements.lock"],
+        [project / "scripts" / "environment.sh", *(words or ("requirements.lock",))],
         cwd="/",
         env=environment,
         capture_output=True,
@@ -64,6 +65,16 @@ def test_ways_to_make_an_environment(project: Path, variables: dict[str, str], o
     assert packages.endswith("-r requirements.lock")
     assert own.endswith("--no-deps --no-build-isolation --editable .")
     assert stamps(project) == {".requirements.lock"}
+
+
+def test_an_environment_of_other_programs_has_nothing_of_ours(project: Path) -> None:
+    done = make(project, "tests/other.lock", "the other", HAS_VENV="yes", HAS_PIP="yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    created, packages = (project / "record").read_text().splitlines()
+    assert created.endswith("--clear the other")
+    assert packages.endswith("-r tests/other.lock")
+    assert [path.name for path in (project / "the other").glob(".*")] == [".other.lock"]
+    assert not (project / ".venv").exists()
 
 
 @pytest.mark.parametrize(

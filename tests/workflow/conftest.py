@@ -11,6 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DOCKER = """#!/bin/sh
+# Stands for docker: runs here, in a folder of the image, what is to run in the image.
+while [ "$1" != run ] && [ $# -gt 0 ]; do shift; done
+while [ $# -gt 0 ]; do
+    case $1 in madminertool/*) shift && cd / && exec "$@" ;; esac
+    shift
+done
+"""
 
 
 @pytest.fixture
@@ -23,6 +31,16 @@ def project(tmp_path: Path) -> Path:
 def shared_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same for all tests of a module, which do not change it."""
     return _make_project(tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """The folder of a stand-in for docker, for the PATH."""
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    return program.parent
 
 
 @pytest.fixture(scope="session")

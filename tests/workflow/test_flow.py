@@ -95,14 +95,6 @@ def test_a_fan_out_of_200_members(project: Path) -> None:
     assert run(project).n_kept == 403
 
 
-DOCKER = """#!/bin/sh
-# Stands for docker: runs here what is to run in the image.
-while [ "$1" != run ] && [ $# -gt 0 ]; do shift; done
-while [ $# -gt 0 ]; do
-    case $1 in madminertool/*) shift; exec "$@" ;; esac
-    shift
-done
-"""
 OUR_RUNTIME = ["--plugins", "madminer_workflow.engine.runtime"]
 OUR_RUNTIME += ["-k", "packconfig_spec={executor: {docker-encapsulated: local}}"]
 
@@ -112,13 +104,9 @@ OUR_RUNTIME += ["-k", "packconfig_spec={executor: {docker-encapsulated: local}}"
     ("folder", "options"), [("results", []), ("the results", OUR_RUNTIME)], ids=["docker", "ours"]
 )
 def test_yadage_runs_the_flow_without_our_launcher(
-    project: Path, folder: str, options: list[str]
+    project: Path, docker: Path, folder: str, options: list[str]
 ) -> None:
     """Without any plugin steps run in docker, for which no path of a step may have a blank."""
-    docker = project.parent / "bin" / "docker"
-    docker.parent.mkdir()
-    docker.write_text(DOCKER)
-    docker.chmod(0o755)
     words = ["-t", ".", f"../{folder}", "workflow/workflow.yml", "-v", "WARNING", *options]
     words += ["-b", "multiproc:2"]
     for name, value in initdata(project).items():
@@ -127,6 +115,6 @@ def test_yadage_runs_the_flow_without_our_launcher(
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("PACKTIVITY")
     }
-    environment["PATH"] = f"{docker.parent}:{environment['PATH']}"
+    environment["PATH"] = f"{docker}:{environment['PATH']}"
     subprocess.run(program, cwd=project, env=environment, check=True, capture_output=True)
     check_products(project.parent / folder)

@@ -191,6 +191,8 @@ def test_code_re_runs_the_stages_that_run_it(done: Run) -> None:
         script.write("# changed\n")
     assert done.again() == {"plotting"}
     steps = done.project / "workflow" / "steps.yml"
+    steps.write_text(steps.read_text().replace("memory_limit: ", "memory_limit: 9"))
+    assert done.again() == set()  # a hint
     steps.write_text(steps.read_text().replace("imagetag: ", "imagetag: 9"))
     assert done.again() == ALL
 

@@ -99,6 +99,7 @@ class Ingredients:
         """
         parameters, state = finalize_inputs(parameters, state)
         job, environment = acquire_job_env(spec, parameters, state, metadata, HANDLERS)
+        environment = {**environment, "resources": []}  # hints for REANA, which decide nothing
         published = prepublish(spec, parameters, state, HANDLERS)
         made_from = self.of(
             metadata["wflow_stage"],
