@@ -20,7 +20,7 @@ from yadage.steering_object import YadageSteering
 
 from madminer_workflow import assets
 from madminer_workflow.engine import crate
-from madminer_workflow.engine.checksums import Checksums
+from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.engine.command import Backend, Runtime
 from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
@@ -33,7 +33,8 @@ from madminer_workflow.engine.process import Local
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
-from madminer_workflow.engine.runtime import Processes
+from madminer_workflow.engine.runtime import image_of
+from madminer_workflow.engine.runtimes.processes import Processes
 from madminer_workflow.engine.selection import pruned
 from madminer_workflow.engine.specification import errors
 from madminer_workflow.errors import InputError
@@ -130,6 +131,8 @@ def run(
     for name, value in {**initdata, "output_dir": str(output_dir)}.items():
         check_path(name, value)
     specification, stages = load(workflow, toplevel, initdata, until)
+    runtime = runtime or Processes()
+    origin, code = _surrounded(origin or {}, code, runtime.check(_images(specification)))
     with claimed(output_dir, stages) as lock:
         (output_dir / crate.CRATE).unlink(missing_ok=True)  # it describes a run that has ended
         frozen = Path(METADATA) / "workflow.json"
@@ -144,8 +147,8 @@ def run(
         metadir = output_dir / METADATA
         steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
         log = output_dir / METADATA / "engine.log"
-        provenance = Provenance(output_dir, origin or {}, settings)
-        place = (runtime or Processes(), backend([lock]))
+        provenance = Provenance(output_dir, origin, settings)
+        place = (runtime, backend([lock]))
         pool = Pool(jobs, variables, *place, records, ingredients, provenance, forced)
         with engine_log(log), Interruption() as interruption, pool:
             trackers = [Journal(output_dir), Progress(stream), interruption]
@@ -157,6 +160,37 @@ def run(
         if outcome.is_complete and not until:
             _tidy(folders, outcome, records)
     return outcome
+
+
+def _images(specification: Any) -> set[str]:
+    """Returns the images that the steps of a specification name."""
+    if isinstance(specification, list):
+        return {image for item in specification for image in _images(item)}
+    if not isinstance(specification, Mapping):
+        return set()
+    found = _images(list(specification.values()))
+    environment = specification.get("environment")
+    if isinstance(environment, Mapping) and "image" in environment:
+        found.add(image_of(environment))
+    return found
+
+
+def _surrounded(
+    origin: Mapping[str, Any], code: Callable[[str], str], found: Mapping[str, Any]
+) -> tuple[dict[str, Any], Callable[[str], str]]:
+    """Returns what records say of the origin, and the checksums of the code, in an environment.
+
+    Steps come out the same in all environments with the same software. Where the versions are
+    others than those of this process, the code counts as another one.
+    """
+    here: Mapping[str, Any] = origin.get("packages", {})
+    there: Mapping[str, Any] = found.get("packages", {})
+    packages = {name: there.get(name) for name in here} if found else here
+    others = {name: value for name, value in packages.items() if value and value != here[name]}
+    if found.get("python", origin.get("python")) != origin.get("python"):
+        others["python"] = found["python"]
+    merged = {**origin, **found, "packages": packages} if found else dict(origin)
+    return merged, (lambda stage: digest([code(stage), others])) if others else code
 
 
 def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None:
