@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Backend", "Command", "Finished", "Runtime", "Usage"]
+__all__ = ["Backend", "Command", "Finished", "Runtime", "Usage", "image_of"]
 
 
 @dataclass(frozen=True)
@@ -106,3 +106,12 @@ class Backend(Protocol):
 
     def stop(self) -> None:
         """Ends all commands that are running; called until `run` has returned everywhere."""
+
+
+def image_of(environment: Mapping[str, Any]) -> str:
+    """Returns the container image of a step, with its tag.
+
+    Args:
+        environment: The environment in the step's specification.
+    """
+    return f"{environment['image']}:{environment.get('imagetag', 'latest')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -21,7 +22,7 @@ from yadage.steering_object import YadageSteering
 from madminer_workflow import assets
 from madminer_workflow.engine import crate
 from madminer_workflow.engine.checksums import Checksums, digest
-from madminer_workflow.engine.command import Backend, Runtime
+from madminer_workflow.engine.command import Backend, Runtime, image_of
 from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
@@ -33,7 +34,6 @@ from madminer_workflow.engine.process import Local
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
-from madminer_workflow.engine.runtime import image_of
 from madminer_workflow.engine.runtimes.processes import Processes
 from madminer_workflow.engine.selection import pruned
 from madminer_workflow.engine.specification import errors
@@ -177,20 +177,26 @@ def _images(specification: Any) -> set[str]:
 
 def _surrounded(
     origin: Mapping[str, Any], code: Callable[[str], str], found: Mapping[str, Any]
-) -> tuple[dict[str, Any], Callable[[str], str]]:
+) -> tuple[Mapping[str, Any], Callable[[str], str]]:
     """Returns what records say of the origin, and the checksums of the code, in an environment.
 
-    Steps come out the same in all environments with the same software. Where the versions are
-    others than those of this process, the code counts as another one.
+    Steps come out the same in all environments with the same software. Where this process has
+    other versions of packages, or of Python before the second point, the code counts as another.
     """
+    if not found:
+        return origin, code
     here: Mapping[str, Any] = origin.get("packages", {})
-    there: Mapping[str, Any] = found.get("packages", {})
-    packages = {name: there.get(name) for name in here} if found else here
+    packages = {name: found["packages"].get(name) for name in here}
     others = {name: value for name, value in packages.items() if value and value != here[name]}
-    if found.get("python", origin.get("python")) != origin.get("python"):
-        others["python"] = found["python"]
-    merged = {**origin, **found, "packages": packages} if found else dict(origin)
-    return merged, (lambda stage: digest([code(stage), others])) if others else code
+    if _minor(found["python"]) != _minor(platform.python_version()):
+        others["python"] = _minor(found["python"])
+    changed = {**origin, **found, "packages": packages}
+    return changed, (lambda stage: digest([code(stage), others])) if others else code
+
+
+def _minor(version: str) -> list[str]:
+    """Returns the first two numbers of a version."""
+    return version.split(".")[:2]
 
 
 def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None:

@@ -14,11 +14,11 @@ from typing import Any
 
 from packtivity.handlers.execution_handlers import executor
 
-from madminer_workflow.engine.command import Command, Finished
+from madminer_workflow.engine.command import Command, Finished, image_of
 from madminer_workflow.engine.process import Local
 from madminer_workflow.engine.runtimes.processes import Processes
 
-__all__ = ["StepError", "image_of", "local"]
+__all__ = ["StepError", "local"]
 
 
 class StepError(RuntimeError):
@@ -79,15 +79,6 @@ def local(
     finished = config.config.get("execute", _as_process)(command)
     if finished.status:
         raise StepError(finished, command.log)
-
-
-def image_of(environment: Mapping[str, Any]) -> str:
-    """Returns the container image of a step, with its tag.
-
-    Args:
-        environment: The environment in the step's specification.
-    """
-    return f"{environment['image']}:{environment.get('imagetag', 'latest')}"
 
 
 def _as_process(command: Command) -> Finished:

@@ -140,7 +140,8 @@ class Docker:
         groups = {str(group) for group in os.getgroups()} - {self._user.partition(":")[2]}
         limit = self._options.memory
         return [
-            *("docker", "run", "--rm", "--pull", "never", *flags),
+            *("docker", "run", "--rm", "--pull", "never", "--entrypoint", "", "--no-healthcheck"),
+            *flags,
             *("--user", self._user, *(f"--group-add={group}" for group in sorted(groups))),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
             *("--network", "host" if self._options.network else "none"),
