@@ -27,8 +27,8 @@ METADATA = "_yadage"
 _PATIENCE_SECONDS = 2.0
 """How long the steps of a run that was killed may take to end, too."""
 
-# Paths travel through double quotes of sh, Python format strings, container mounts (`:`) and
-# URIs (`?#%`); blanks and all other characters are safe there.
+# Paths travel through double quotes of sh, Python format strings, lists of paths (`:`) and URIs
+# (`?#%`); blanks and all other characters are safe there, and in mounts of containers.
 _UNSAFE = re.compile(r'["$`\\{}:?#%\x00-\x1f\x7f]')
 
 

@@ -120,10 +120,11 @@ class Ingredients:
         lines = [line.strip() for word in words(command) for line in word.split("\n")]
         named = [path for path in map(Path, lines) if not path.is_relative_to(folder)]
         known = [path for path in named if self._is_known(path)]
-        return tuple(
-            path.parent if path.is_file() and self._is_known(path.parent) else path
-            for path in dict.fromkeys(known)
-        )
+        return tuple(dict.fromkeys(map(self._with_neighbours, known)))
+
+    def _with_neighbours(self, path: Path) -> Path:
+        """Returns the folder of a file if it is in a root, too; other paths as they are."""
+        return path.parent if path.is_file() and self._is_known(path.parent) else path
 
     def _is_known(self, path: Path) -> bool:
         """Returns whether a path is among the roots or in one."""
