@@ -45,7 +45,7 @@ yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that i
 	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} --runtime "$$RUNTIME" $(CONTAINER)
 
 shell: environment ## Open a shell in the image, with this checkout (RUNTIME IMAGE MEMORY GPU)
-	@$(VENV) -m madminer_workflow.engine.runtimes.alone --write "$$PWD" $(CONTAINER) \
+	@PYTHONPATH="$$PWD/code" $(VENV) -m madminer_workflow.engine.runtimes.alone --write "$$PWD" $(CONTAINER) \
 		--runtime $(or $(filter apptainer,$(RUNTIME)),docker)
 
 # The image of the steps is built if the engine has none; whether there is an engine, a run says.

@@ -5,6 +5,7 @@ python -m madminer_workflow.engine.runtimes.alone --runtime docker --write FOLDE
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -55,7 +56,8 @@ def main(
         sys.exit(2)
     with tempfile.TemporaryDirectory(prefix=".run.", dir=write) as scratch:
         log = Path(scratch) / "log"
-        command = Command("alone", shlex.join(words), image, write, _read(words), {}, log)
+        variables = {"PYTHONPATH": ""} if "PYTHONPATH" in os.environ else {}
+        command = Command("alone", shlex.join(words), image, write, _read(words), variables, log)
         argv = container.argv(command) if words else container.shell(command)
         try:
             finished = container.finished(command, Finished(subprocess.call(argv), ()))
