@@ -239,20 +239,16 @@ def test_bad_input_is_refused_before_anything_is_written(
 
 
 def test_a_failed_step_is_reported(
-    launcher: Launcher,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    launcher: Launcher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step = Step("training a_0", State.FAILED, tmp_path, RuntimeError("out of memory"))
-    monkeypatch.setattr(launch, "run", lambda *_, **__: launch.Outcome((step,), 1.0))
+    launcher.outcome = launch.Outcome((step,), 1.0)
     assert status(tmp_path, "--jobs", "3") == 1
     assert capsys.readouterr() == (
         "",
         f"running in {tmp_path}/out, 3 steps at a time\n"
         "error: training a_0 failed: out of memory\n",
     )
-    assert launcher.calls == []
 
 
 def test_what_is_chosen_for_containers(

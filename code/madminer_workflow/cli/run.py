@@ -68,11 +68,11 @@ def run(
     surroundings = Surroundings.of(runtime, containers, output_dir)
 
     def claimed(folder: Path) -> Mapping[str, str]:
+        click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
         request.freeze(folder / FROZEN)
         return surroundings.track(folder)
 
     jobs = jobs or launch.n_cores()
-    click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     outcome = launch.run(
         WORKFLOW,
         initdata(data_file, output_dir),
