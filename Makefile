@@ -41,7 +41,7 @@ help: ## Print this list
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL RUNTIME)
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run what is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL RUNTIME)
 	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} --runtime "$$RUNTIME" $(CONTAINER)
 
 shell: environment ## Open a shell in the image, with this checkout (RUNTIME IMAGE MEMORY GPU)
