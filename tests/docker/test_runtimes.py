@@ -226,7 +226,7 @@ def test_a_step_that_needs_more_memory_than_it_may_have(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["process", "docker", "apptainer"])
-@pytest.mark.parametrize("name", ["$(touch x)", "`touch x`", 'a"b', "a\nb", "a\\b", "a:b"])
+@pytest.mark.parametrize("name", ["$(touch x)", "a\nb"])
 @pytest.mark.usefixtures("with_apptainer")
 def test_paths_that_a_shell_would_take_for_more_are_refused(
     tmp_path: Path, base_image: str, runtime: str, name: str

@@ -33,10 +33,9 @@ _INSIDE = """
 exec 3<&0 </dev/null
 if [ "$1" ]; then exec 4<"$1" && flock --shared 4 || exit; fi
 trap 'exit 137' TERM INT
-sh -c "$3" 3<&- &
-child=$!
 { cat <&3; kill -TERM "$$"; } >/dev/null &
-wait "$child"
+sh -c "$3" 3<&- &
+wait "$!"
 status=$?
 cd /sys/fs/cgroup && grep -s . cpuacct/cpuacct.usage memory/memory.max_usage_in_bytes \
     memory/memory.oom_control cpu.stat memory.peak memory.events >"$2"
