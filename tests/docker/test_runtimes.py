@@ -174,10 +174,12 @@ def test_results_belong_to_the_caller(base_image: str) -> None:
         flow = Flow(Path(name), base_image)
         for path in (Path(name), *Path(name).rglob("*")):
             os.chown(path, 12345, 23456)
+        before = os.umask(0o027)
         status, said = flow.run("docker", "", 12345, 23456, socket)
+        os.umask(before)
         assert status == 0, said
         made = (flow.training / "model").stat()
-        assert (made.st_uid, made.st_gid) == (12345, 23456)
+        assert (made.st_uid, made.st_gid, made.st_mode & 0o777) == (12345, 23456, 0o640)
         status, said = flow.run("docker", "", 12345, 23456)
         assert status == 1
         assert said.startswith("error: --runtime: the Docker engine cannot be used (")

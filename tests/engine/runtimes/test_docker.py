@@ -60,7 +60,8 @@ def test_the_words_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         *("--label", f"madminer-workflow={tmp_path}"),
     ]
     usage = str(tmp_path / "training.usage")
-    assert words[-4:] == ["step", "", usage, 'cat "a; b" $(c)']
+    assert words[-5:-1] == ["step", "", usage, 'cat "a; b" $(c)']
+    assert int(words[-1], 8) == os.umask(int(words[-1], 8))
     assert "secret" not in " ".join(words)
 
 
@@ -73,7 +74,7 @@ def test_what_is_chosen(tmp_path: Path) -> None:
     assert "--memory 4g --memory-swap 4g --gpus all" in line
     assert "other:2" in words
     assert "image:1" not in words
-    assert words[-3] == str(tmp_path / "marker")
+    assert words[-4] == str(tmp_path / "marker")
 
 
 def test_a_check_tries_the_image_as_it_will_be_used(program: Program, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ exec "$@" <&3 3>&-
 # until then. All of them have the file open that keeps other runs out of the folder.
 _INSIDE = """
 exec 3<&0 </dev/null
+umask "$4"
 if [ "$1" ]; then exec 4<"$1" && flock --shared 4 || exit; fi
 trap 'exit 137' TERM INT
 { cat <&3; kill -TERM "$$"; } >/dev/null &
@@ -60,6 +61,8 @@ class Docker:
         self._options = options
         self._digests: dict[str, str] = {}
         self._user = f"{os.getuid()}:{os.getgid()}"
+        self._umask = os.umask(0o077)  # which cannot be read without being changed
+        os.umask(self._umask)
 
     def check(self, images: Collection[str]) -> Mapping[str, Any]:
         """Makes sure that the engine answers and that the images are there and run.
@@ -97,7 +100,7 @@ class Docker:
         return [
             *("sh", "-c", _CLIENT, "docker"),
             *self._client(command, "--interactive"),
-            *("sh", "-c", _INSIDE, "step", locked, usage, command.text),
+            *("sh", "-c", _INSIDE, "step", locked, usage, command.text, f"{self._umask:04o}"),
         ]
 
     def shell(self, command: Command) -> list[str]:
