@@ -193,6 +193,7 @@ track() {
     esac
     export MLFLOW_TRACKING_URI MLFLOW_DISABLE_TELEMETRY="${MLFLOW_DISABLE_TELEMETRY:-true}"
     export MLFLOW_LOGGING_LEVEL="${MLFLOW_LOGGING_LEVEL:-CRITICAL}" GIT_PYTHON_REFRESH=quiet
+    export MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true # which may have a password
     scratch=$(mktemp -d "$output_dir/.run.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
     trap 'exit 130' INT
