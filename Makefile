@@ -5,6 +5,10 @@ INPUT_FILE = workflow/input.yml
 PROFILE = default
 OUTPUT_DIR = .workdir
 JOBS =
+RUNTIME = process
+IMAGE =
+MEMORY =
+GPU =
 FORCE =
 UNTIL =
 STEP =
@@ -24,16 +28,18 @@ REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
 export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT
-export BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
+export RUNTIME IMAGE MEMORY GPU BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
 WHAT = --data_file "$$DATA_FILE" --input_file "$$INPUT_FILE" --profile "$$PROFILE" \
 	--output_dir "$$OUTPUT_DIR" $${FORCE:+--force "$$FORCE"} $${UNTIL:+--until "$$UNTIL"}
+CONTAINER = $${IMAGE:+--image "$$IMAGE"} $${MEMORY:+--memory "$$MEMORY"} $${GPU:+--gpu}
+OF_THE_STEPS = $(shell awk '/image:/ { name = $$2 } /imagetag:/ { print name ":" $$2; exit }' workflow/steps.yml)
 SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
-.PHONY: help environment data yadage-run plan status logs dag verify coverage
+.PHONY: help environment data yadage-run image shell plan status logs dag verify coverage
 .PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
 .PHONY: benchmark ui clean
 
@@ -42,8 +48,21 @@ help: ## Print this list
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL)
-	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"}
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run what is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL RUNTIME)
+	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} --runtime "$$RUNTIME" $(CONTAINER)
+
+shell: environment ## Open a shell in the image, with this checkout (RUNTIME IMAGE MEMORY GPU)
+	@PYTHONPATH="$$PWD/code" $(VENV) -m madminer_workflow.engine.runtimes.alone --write "$$PWD" $(CONTAINER) \
+		--runtime $(or $(filter apptainer,$(RUNTIME)),docker)
+
+# The image of the steps is built if the engine has none; whether there is an engine, a run says.
+ifneq ($(filter docker,$(RUNTIME))$(filter shell,$(MAKECMDGOALS)),)
+ifeq ($(IMAGE)$(filter apptainer,$(RUNTIME)),)
+yadage-run shell: image
+endif
+endif
+image:
+	@! docker version >/dev/null 2>&1 || docker image inspect $(OF_THE_STEPS) >/dev/null 2>&1 || $(MAKE) build
 
 plan: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Show what would run, and why (as yadage-run; DETAILS=1)
 	@$(VENV) -m madminer_workflow plan $(WHAT) $${DETAILS:+--details}

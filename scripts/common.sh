@@ -6,6 +6,7 @@
 unset CDPATH
 project_path=$(dirname "$0")/..
 data_file='' input_file='' output_dir='' train_folder='' model_file='' result_files='' mlflow_args=''
+runtime=process image='' memory=''
 
 fail() {
     echo "error: $*" >&2
@@ -29,6 +30,9 @@ usage() {
         mlflow_args) echo "  -a, --mlflow_args ARGS     \"key=value key=value\" for parameters of MLproject" ;;
         esac
     done
+    echo "      --runtime NAME         process (default), docker or apptainer"
+    echo "      --image IMAGE          another container image than that of the workflow"
+    echo "      --memory SIZE          largest memory of the container, as 4g"
     echo "  -h, --help                 this text"
 }
 
@@ -59,8 +63,37 @@ prepare() {
         case $given in *" $name "*) ;; *) fail "option --$name is missing (see --help)" ;; esac
         resolve "$name"
     done
-    [ ! -d "$project_path/.venv/bin" ] || PATH=$project_path/.venv/bin:$PATH
+    # An image has its own packages.
+    [ -n "${MADMINER_WORKFLOW_IMAGE-}" ] || [ ! -d "$project_path/.venv/bin" ] ||
+        PATH=$project_path/.venv/bin:$PATH
     export PATH PYTHONPATH="$project_path/code${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
+    [ "$runtime" = process ] || contain
+}
+
+# contain: runs this script in a container, which sees the values of its options and nothing else.
+contain() {
+    make_output
+    set -- "$project_path/scripts/${0##*/}"
+    for name in $options; do
+        eval "set -- \"\$@\" --$name \"\$$name\""
+    done
+    set -- --runtime "$runtime" --write "$output_dir" -- "$@"
+    [ -z "$image" ] || set -- --image "$image" "$@"
+    [ -z "$memory" ] || set -- --memory "$memory" "$@"
+    case ${MLFLOW_TRACKING_URI-} in
+    '') ;;
+    sqlite:*) fail "MLFLOW_TRACKING_URI: containers reach no database outside of --output_dir" ;;
+    *) set -- --network "$@" ;;
+    esac
+    exec python -m madminer_workflow.engine.runtimes.alone "$@"
+}
+
+# make_output: makes the folder of the output if it is missing, as one that a later run may clear.
+make_output() {
+    if [ ! -d "$output_dir" ]; then
+        mkdir -p "$output_dir"
+        : >"$output_dir/.madminer-workflow"
+    fi
 }
 
 # take OPTION VALUE
@@ -72,6 +105,9 @@ take() {
     -t | --train_folder) name=train_folder train_folder=$2 ;;
     -m | --model_file) name=model_file model_file=$2 ;;
     -o | --output_dir) name=output_dir output_dir=$2 ;;
+    --runtime) name=runtime runtime=$2 ;;
+    --image) name=image image=$2 ;;
+    --memory) name=memory memory=$2 ;;
     -a | --mlflow_args) name=mlflow_args mlflow_args="$mlflow_args $2" ;;
     -r | --result_files)
         name=result_files
@@ -80,7 +116,7 @@ take() {
         ;;
     *) name=unknown ;;
     esac
-    case " $options " in
+    case " $options runtime image memory " in
     *" $name "*) given="$given$name " ;;
     *) fail "option $1: unknown (see --help)" ;;
     esac
@@ -149,10 +185,7 @@ track() {
     set +f
     command -v mlflow >/dev/null || fail "mlflow not found: run 'make environment' in $project_path"
 
-    if [ ! -d "$output_dir" ]; then
-        mkdir -p "$output_dir"
-        : >"$output_dir/.madminer-workflow" # ours: a later run may clear it
-    fi
+    make_output
     cd "$output_dir" || exit # MLflow gives the artifacts of a new store the place ./mlruns
     case ${MLFLOW_TRACKING_URI:=sqlite:///$output_dir/mlflow.db} in
     sqlite:////*) ;;
@@ -162,6 +195,7 @@ track() {
     export MLFLOW_LOGGING_LEVEL="${MLFLOW_LOGGING_LEVEL:-CRITICAL}" GIT_PYTHON_REFRESH=quiet
     USER=${USER:-$(id -un 2>/dev/null)} || USER=$(id -u) # a container may not know the user
     export USER
+    export MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true # which may have a password
     scratch=$(mktemp -d "$output_dir/.run.XXXXXX")
     trap 'rm -rf "$scratch"' EXIT
     trap 'exit 130' INT

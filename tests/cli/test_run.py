@@ -10,6 +10,7 @@ import yaml
 from madminer_workflow import cli
 from madminer_workflow.configuration import load
 from madminer_workflow.engine import launch
+from madminer_workflow.engine.command import Command
 from madminer_workflow.engine.graph import State, Step
 from madminer_workflow.events import read_header
 from madminer_workflow.steps import report
@@ -238,17 +239,46 @@ def test_bad_input_is_refused_before_anything_is_written(
 
 
 def test_a_failed_step_is_reported(
-    launcher: Launcher,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    launcher: Launcher, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     step = Step("training a_0", State.FAILED, tmp_path, RuntimeError("out of memory"))
-    monkeypatch.setattr(launch, "run", lambda *_, **__: launch.Outcome((step,), 1.0))
+    launcher.outcome = launch.Outcome((step,), 1.0)
     assert status(tmp_path, "--jobs", "3") == 1
     assert capsys.readouterr() == (
         "",
         f"running in {tmp_path}/out, 3 steps at a time\n"
         "error: training a_0 failed: out of memory\n",
     )
+
+
+def test_what_is_chosen_for_containers(
+    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(store, "within_folder", lambda _: {})
+    assert status(tmp_path, "--runtime", "docker", "--image", "other:2", "--memory", "4g") == 0
+    words = launcher.options["runtime"].argv(
+        Command("sampling", "true", "image:1", tmp_path, (), {}, tmp_path / "log")
+    )
+    assert {"other:2", "4g", "none"} <= set(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--memory", "4g"], "--memory: only for steps in containers"),
+        (["--runtime", "docker"], "out of reach of steps in containers"),
+    ],
+)
+def test_what_containers_cannot_do_is_said_before_the_run(
+    launcher: Launcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    message: str,
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
+    assert status(tmp_path, *words) == 2
+    assert message in capsys.readouterr().err
     assert launcher.calls == []

@@ -1,12 +1,15 @@
 import multiprocessing
+import os
+import signal
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from madminer_workflow.engine import folder
-from madminer_workflow.engine.folder import MARKER, check_path, claimed, stage_folders
+from madminer_workflow.engine.folder import MARKER, check_path, claimed, is_claimed, stage_folders
 from madminer_workflow.errors import InputError
 
 STAGES = ("sampling", "members")
@@ -99,6 +102,23 @@ def test_the_steps_of_a_run_keep_the_folder_until_they_have_ended(
     ended.start()
     assert claim(tmp_path) == "claimed"
     step.wait()
+
+
+def test_a_shared_lock_keeps_the_folder_like_an_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with claimed(tmp_path, STAGES):
+        command = ["flock", "--shared", "--nonblock", tmp_path / MARKER, "sleep", "60"]
+        step = subprocess.Popen(command, start_new_session=True)
+        waiting = ["flock", "--exclusive", "--nonblock", tmp_path / MARKER, "true"]
+        assert subprocess.run(waiting, check=False).returncode == 1
+        time.sleep(0.2)
+    assert is_claimed(tmp_path)
+    monkeypatch.setattr(folder, "_PATIENCE_SECONDS", 0.1)
+    assert claim(tmp_path).endswith(f"another run is using {tmp_path}")
+    os.killpg(step.pid, signal.SIGKILL)
+    step.wait()
+    assert claim(tmp_path) == "claimed"
 
 
 @pytest.mark.parametrize("character", list('"$`\\{}:?#%\n\t'))

@@ -16,19 +16,24 @@ class Kitchen:
             (folder / name).mkdir(parents=True)
         (folder / "data").write_text("events")
         self.codes = {"training": "first"}
-
-    def key(self, command: str, others: object = None) -> str:
-        return digest(self.made_from(command, others))
-
-    def made_from(self, command: str, others: object = None) -> dict[str, Any]:
-        ingredients = Ingredients(
+        self.ingredients = Ingredients(
             Checksums(self.folder / "memory"),
             roots=[self.folder / "data", self.folder / "run"],
             toplevel=self.folder / "project",
             code=self.codes.__getitem__,
         )
+
+    def key(self, command: str, others: object = None) -> str:
+        return digest(self.made_from(command, others))
+
+    def made_from(self, command: str, others: object = None) -> dict[str, Any]:
         filled = command.replace("@", str(self.folder))
-        return ingredients.of("training", filled, self.folder / "run" / "step", others)
+        return self.ingredients.of("training", filled, self.folder / "run" / "step", others)
+
+    def read(self, command: str) -> list[str]:
+        filled = command.replace("@", str(self.folder))
+        found = self.ingredients.read(filled, self.folder / "run" / "step")
+        return [str(path.relative_to(self.folder)) for path in found]
 
 
 @pytest.fixture
@@ -76,3 +81,12 @@ def test_code_and_others_count(kitchen: Kitchen) -> None:
 
 def test_what_does_not_belong_to_the_run_is_a_mere_word(kitchen: Kitchen) -> None:
     assert kitchen.made_from("ls / '/usr'")["command"] == [["ls"], ["/"], ["/usr"]]
+
+
+def test_a_command_reads_what_it_names(kitchen: Kitchen) -> None:
+    for name in ("project/script", "run/other/settings", "beside"):
+        (kitchen.folder / name).touch()
+    command = '"@/project/script" -p "@/project" -i "@/run/other/settings" -d "@/data" "@/beside" x'
+    # A file in a folder of the roots brings its neighbours along, another one does not.
+    assert kitchen.read(command) == ["project", "run/other", "data"]
+    assert kitchen.read('cat "@/run/step/x" "\n @/run/other\n @/data\n"') == ["run/other", "data"]

@@ -6,14 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from madminer_workflow.engine import journal, launch
+from madminer_workflow.engine.command import Command, Finished
 from madminer_workflow.engine.graph import State
+from madminer_workflow.engine.runtimes.processes import Processes
 from madminer_workflow.errors import InputError
+from madminer_workflow.storage import read_json
 
 HERE = Path(__file__).parent
 MEMBERS = ("a_0", "b_0", "b_1")
@@ -43,7 +48,10 @@ class Flow:
         (self.orders / f"{name}.do").write_text(script)
 
     def run(
-        self, jobs: int = 2, environment: Callable[[Path], Mapping[str, str]] = lambda _: {}
+        self,
+        jobs: int = 2,
+        environment: Callable[[Path], Mapping[str, str]] = lambda _: {},
+        **options: Any,
     ) -> launch.Outcome:
         return launch.run(
             "flow/workflow.yml",
@@ -53,6 +61,7 @@ class Flow:
             toplevel=self.folder,
             environment=environment,
             stream=self.progress,
+            **options,
         )
 
     def start(self) -> subprocess.Popen[str]:
@@ -116,6 +125,48 @@ def test_the_environment_of_the_steps(flow: Flow, monkeypatch: pytest.MonkeyPatc
     assert flow.run(jobs=3, environment=environment).failed == ()
     assert (flow.output_dir / "plotting" / "environment").read_text() == "2 light blue\n"
     assert seen == [(flow.output_dir, True)]
+
+
+class Elsewhere(Processes):
+    """A runtime with packages of its own, which counts how often it was asked."""
+
+    def __init__(self, **packages: str) -> None:
+        self.found = {"image": "sha256:1", "packages": packages}
+        self.found["python"] = f"{sys.version_info[0]}.{sys.version_info[1]}.99"
+        self.images: list[set[str]] = []
+
+    def check(self, images: Collection[str]) -> Mapping[str, Any]:
+        self.images.append(set(images))
+        return self.found
+
+    def finished(self, _: Command, finished: Finished) -> Finished:
+        return replace(finished, usage=None)
+
+
+def test_steps_are_kept_in_any_environment_with_the_same_packages(flow: Flow) -> None:
+    origin = {"python": "3", "packages": {"numpy": "1", "yadage": "1"}, "image": None}
+    assert flow.run(origin=origin).n_kept == 0
+    same = Elsewhere(numpy="1", other="1")
+    assert flow.run(origin=origin, runtime=same).n_kept == 8
+    assert same.images == [{"none:none"}]
+    other = Elsewhere(numpy="2")
+    assert flow.run(origin=origin, runtime=other).n_kept == 0
+    record = read_json(flow.output_dir / "plotting" / "run.json")["provenance"]
+    assert record["packages"] == {"numpy": "2", "yadage": None}
+    assert record["image"] == "sha256:1"
+    assert "cpu_seconds" not in record
+    assert flow.run(origin=origin, runtime=Elsewhere(numpy="2")).n_kept == 8
+
+
+class Refusing(Processes):
+    def check(self, _: Collection[str]) -> Mapping[str, Any]:
+        raise InputError("no engine")
+
+
+def test_what_a_runtime_refuses_is_refused_before_anything_is_written(flow: Flow) -> None:
+    with pytest.raises(InputError, match="no engine"):
+        flow.run(runtime=Refusing())
+    assert not flow.output_dir.exists()
 
 
 def test_one_failure_stops_only_what_needs_it(

@@ -150,3 +150,37 @@ def test_targets_call_their_commands(tmp_path: Path, words: list[str], expected:
     options = [f"--{w.partition('=')[0].lower()}" for w in words if w in ("DETAILS=1", "PLANNED=1")]
     full = [word for e in expected for word in (what if e == "#" else [e])]
     assert done.stdout.splitlines() == ["-m", "madminer_workflow", *full, *options]
+
+
+@pytest.mark.parametrize(
+    ("words", "engine", "images", "builds"),
+    [
+        (["yadage-run", "RUNTIME=docker"], 0, 1, True),
+        (["yadage-run", "RUNTIME=docker"], 0, 0, False),
+        (["yadage-run", "RUNTIME=docker"], 1, 1, False),  # the run says what is wrong
+        (["yadage-run", "RUNTIME=docker", "IMAGE=mine:1"], 0, 1, False),
+        (["yadage-run", "RUNTIME=apptainer"], 0, 1, False),
+        (["yadage-run"], 0, 1, False),
+        (["shell"], 0, 1, True),
+    ],
+)
+def test_an_image_that_is_missing_is_built(
+    tmp_path: Path, words: list[str], engine: int, images: int, builds: bool
+) -> None:
+    for name, script in {
+        "docker": f"case $1 in version) exit {engine} ;; image) exit {images} ;; esac",
+        "python": "printf ' %s' \"$@\"",
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    call = ["make", "--no-print-directory", "-o", "environment", "MAKE=echo build:", *words]
+    call += [f"VENV={tmp_path / 'python'}", "DATA_FILE=my events.h5", "MEMORY=4g"]
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        call, cwd=ROOT, capture_output=True, text=True, check=True, env={**os.environ, "PATH": path}
+    )
+    assert ("build: build" in done.stdout) == builds
+    assert "--memory 4g" in done.stdout
+    chosen = {"yadage-run": "process", "shell": "docker"}[words[0]]
+    chosen = words[1].removeprefix("RUNTIME=") if words[1:] else chosen
+    assert f"--runtime {chosen}" in done.stdout

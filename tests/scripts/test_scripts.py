@@ -28,6 +28,7 @@ SHORT = {
 STAND_IN = """#!/bin/sh
 printf '%s\\n' "${0##*/}" "$@" >"$RECORD"
 { pwd; echo "$MLFLOW_TRACKING_URI"; echo "$PYTHONPATH"; } >"$RECORD.environment"
+echo "$MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT" >>"$RECORD.environment"
 [ -z "${STEP_STATUS-}" ] || echo "$STEP_STATUS" >"$MADMINER_WORKFLOW_STATUS_FILE"
 exit "${MLFLOW_STATUS:-0}"
 """
@@ -98,6 +99,36 @@ def test_a_step_is_an_entry_point_with_absolute_paths(here: Path, run: Run) -> N
         f"input_file={here}/input.yml",
         f"output_dir={here}/new folder",
     ]
+
+
+def test_a_step_in_a_container_is_started_by_itself(here: Path, run: Run) -> None:
+    words = [*arguments("1_sampling.sh"), "-o", "out", "-a", "n_train=5"]
+    chosen = ["--runtime", "docker", "--memory", "4g", "--image", "other:2"]
+    assert run("1_sampling.sh", *words, *chosen).returncode == 0
+    assert recorded(here) == [
+        *("python", "-m", "madminer_workflow.engine.runtimes.alone", "--memory", "4g"),
+        *("--image", "other:2", "--runtime", "docker", "--write", f"{here}/out", "--"),
+        f"{here}/a project/scripts/1_sampling.sh",
+        *("--project_path", f"{here}/a project", "--data_file", f"{here}/some events.h5"),
+        *("--input_file", f"{here}/input.yml", "--output_dir", f"{here}/out"),
+        *("--mlflow_args", " n_train=5"),
+    ]
+    assert (here / "out" / ".madminer-workflow").exists()
+
+
+def test_a_container_gets_the_network_for_a_server_only(here: Path, run: Run) -> None:
+    words = [*arguments("1_sampling.sh"), "-o", "out", "--runtime", "docker"]
+    assert run("1_sampling.sh", *words, MLFLOW_TRACKING_URI="https://host").returncode == 0
+    assert "--network" in recorded(here)
+    done = run("1_sampling.sh", *words, MLFLOW_TRACKING_URI="sqlite:////mine.db")
+    assert done.returncode == 2
+    assert "containers reach no database outside of --output_dir" in done.stderr
+
+
+def test_an_image_has_its_own_packages(here: Path, run: Run) -> None:
+    words = [*arguments("1_sampling.sh"), "-o", "out"]
+    run("1_sampling.sh", *words, MADMINER_WORKFLOW_IMAGE="sha256:1", PATH="/usr/bin:/bin")
+    assert not (here / "record").exists()
 
 
 def test_short_options_and_equal_signs(here: Path, run: Run) -> None:
@@ -223,7 +254,8 @@ def test_tracking_goes_beside_the_results_unless_told_otherwise(here: Path, run:
     for given, uri in expected.items():
         assert run("1_sampling.sh", *words, MLFLOW_TRACKING_URI=given).returncode == 0
         seen = (here / "record.environment").read_text().splitlines()
-        assert seen == [f"{here}/out", uri, f"{here}/a project/code"]
+        # The store may have a password, which MLflow would print.
+        assert seen == [f"{here}/out", uri, f"{here}/a project/code", "true"]
 
 
 def test_a_folder_of_somebody_else_gets_no_marker(here: Path, run: Run) -> None:

@@ -81,3 +81,36 @@ def test_a_new_store_has_all_experiments(tmp_path: Path) -> None:
         assert experiment.artifact_location == str(tmp_path / "mlruns" / name)
     assert store.environment(tmp_path) == variables
     assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db"}
+
+
+def test_a_store_for_steps_that_can_write_its_folder_only(tmp_path: Path) -> None:
+    make_store(tmp_path / "mlflow.db")
+    for _ in range(2):
+        target = tmp_path / "mlruns" / "mlflow.db"
+        assert store.within_folder(tmp_path) == {"MLFLOW_TRACKING_URI": f"sqlite:///{target}"}
+        assert (tmp_path / "mlflow.db").readlink() == Path("mlruns/mlflow.db")
+    assert store.environment(tmp_path) == {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlruns"}
+
+
+def test_which_stores_steps_in_containers_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not store.is_remote(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://host")
+    assert store.is_remote(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")
+    with pytest.raises(InputError, match=r"mine.db is out of reach of steps in containers"):
+        store.is_remote(tmp_path)
+
+
+def test_passwords_are_not_in_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(uri: str, _: object) -> None:
+        raise OSError(f"no route to {uri}")
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@host/base")
+    monkeypatch.setattr(store, "prepare", fail)
+    with pytest.raises(InputError) as caught:
+        store.environment(tmp_path)
+    assert str(caught.value).count("postgresql://***@host/base") == 2
+    assert "secret" not in str(caught.value)

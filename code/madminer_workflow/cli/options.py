@@ -7,6 +7,7 @@ input file. The functions that return values are types of click options.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -21,6 +22,7 @@ __all__ = [
     "numbers",
     "paths",
     "what_to_run",
+    "where_to_run",
     "whole",
     "wholes",
     "word",
@@ -29,6 +31,7 @@ __all__ = [
 
 _PATH = click.Path(path_type=Path)
 _INPUT = "input"
+_RUNTIMES = ("process", "docker", "apptainer")  # as in the engine, which is not loaded for --help
 _PROFILES = ("smoke", "default", "full")  # as in the configuration, which is not loaded for --help
 
 
@@ -85,6 +88,39 @@ def what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def where_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options to a command that say in which environment steps run.
+
+    Args:
+        command: The function of the command; it is given `runtime`, a name, and `containers`, the
+            other options by name.
+    """
+
+    @functools.wraps(command)
+    def gathered(
+        *arguments: Any, image: str | None, memory: str | None, gpu: bool, **others: Any
+    ) -> Any:
+        containers = {"image": image, "memory": memory, "gpu": gpu}
+        return command(*arguments, containers=containers, **others)
+
+    options = (
+        click.option(
+            "--runtime",
+            type=click.Choice(_RUNTIMES),
+            default="process",
+            show_default=True,
+            help="What steps run in.",
+        ),
+        click.option("--image", help="Container image; by default that of the specification."),
+        click.option("--memory", help="Largest memory of a step in a container, as 4g."),
+        click.option("--gpu", is_flag=True, help="Steps in containers use graphics processors."),
+    )
+    decorated: Callable[..., Any] = gathered
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated
 
 
 def paths(texts: Sequence[str]) -> list[Path]:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madminer_workflow.assets import STAGES, STEPS
-from madminer_workflow.cli.options import what_to_run
+from madminer_workflow.cli.options import what_to_run, where_to_run
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration import Variant
+    from madminer_workflow.engine.command import Runtime
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
@@ -23,6 +24,7 @@ __all__ = [
     "PROJECT",
     "WORKFLOW",
     "Request",
+    "Surroundings",
     "code_of",
     "initdata",
     "resolved",
@@ -37,6 +39,7 @@ FROZEN = "_input"
 
 @click.command()
 @what_to_run
+@where_to_run
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -52,22 +55,24 @@ def run(
     jobs: int | None,
     force: tuple[list[str], ...],
     until: tuple[list[str], ...],
+    runtime: str,
+    containers: dict[str, Any],
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
     from madminer_workflow.storage.provenance import machine, software
-    from madminer_workflow.tracking import store
 
     check_path("output_dir", str(output_dir.absolute()))
     request = resolved(data_file, input_file, profile, force, until)
+    surroundings = Surroundings.of(runtime, containers, output_dir)
 
     def claimed(folder: Path) -> Mapping[str, str]:
+        click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
         request.freeze(folder / FROZEN)
-        return store.environment(folder)
+        return surroundings.track(folder)
 
     jobs = jobs or launch.n_cores()
-    click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     outcome = launch.run(
         WORKFLOW,
         initdata(data_file, output_dir),
@@ -80,6 +85,7 @@ def run(
         table=STEPS,
         forced=request.forced,
         until=request.until,
+        runtime=surroundings.runtime,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
@@ -87,6 +93,46 @@ def run(
     click.echo(_summary(outcome) + "\n", err=True)
     if not request.until or "plotting" in request.until:
         _show_products(output_dir)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What steps run in, and where they are tracked.
+
+    Attributes:
+        runtime: In which environment they run.
+        track: Prepares the store in the folder of a run and returns the variables of the steps.
+    """
+
+    runtime: Runtime
+    track: Callable[[Path], Mapping[str, str]]
+
+    @classmethod
+    def of(cls, name: str, containers: Mapping[str, Any], output_dir: Path) -> Surroundings:
+        """Returns what the options of a run stand for.
+
+        Args:
+            name: Name of the runtime.
+            containers: What was chosen for containers.
+            output_dir: The folder of the run.
+
+        Raises:
+            InputError: Something cannot be used.
+        """
+        from madminer_workflow.engine.folder import MARKER
+        from madminer_workflow.engine.runtimes import RUNTIMES, Options
+        from madminer_workflow.tracking import store
+
+        if name == "process":
+            return cls(RUNTIMES[name](Options(**containers)), store.environment)
+        folder = output_dir.resolve()
+        options = Options(
+            **containers,
+            network=store.is_remote(folder),
+            claim=folder / MARKER,
+            shared=(folder / store.ARTIFACTS,),
+        )
+        return cls(RUNTIMES[name](options), store.within_folder)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["Backend", "Command", "Finished", "Runtime", "Usage"]
+__all__ = ["Backend", "Command", "Finished", "Runtime", "Usage", "image_of"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Command:
         text: A shell command.
         image: The container image that the specification names, with its tag.
         folder: Where it is run; the only folder that it writes into.
-        read: What it reads besides: the folders of the steps before it.
+        read: What it reads besides: the folders of the steps before it, and what it names.
         variables: Environment variables, besides those that every process has.
         log: Where its output goes, line by line and with the time.
     """
@@ -41,15 +41,16 @@ class Usage:
     Attributes:
         started: When it started, with the time zone.
         ended: When it ended.
-        cpu_seconds: CPU time of all its processes.
+        cpu_seconds: CPU time of all its processes; None if nobody has counted it.
         peak_memory_mb: Largest resident memory of one of its processes, in units of 10^6 bytes;
-            at least that of the process that started it, which Linux counts as well.
+            at least that of the process that started it, which Linux counts as well. In a
+            container that of all processes together, with the files that Linux keeps in memory.
     """
 
     started: datetime
     ended: datetime
-    cpu_seconds: float
-    peak_memory_mb: float
+    cpu_seconds: float | None
+    peak_memory_mb: float | None
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,28 @@ class Finished:
 class Runtime(Protocol):
     """The environment of steps: this machine itself, or containers."""
 
+    def check(self, images: Collection[str]) -> Mapping[str, Any]:
+        """Makes sure before a run that its commands can run; writes nothing into its folder.
+
+        Args:
+            images: The container images that the specification names.
+
+        Returns:
+            What records say of the environment in place of what they say of this process: the
+            digest of the `image`, the version of `python` and those of all `packages`.
+
+        Raises:
+            InputError: Something is missing.
+        """
+
     def argv(self, command: Command) -> list[str]:
-        """Returns the words that run a command in this environment."""
+        """Returns the words that run a command in this environment.
+
+        Values of variables are not among them: whoever runs the words sets the variables.
+        """
+
+    def finished(self, command: Command, finished: Finished) -> Finished:
+        """Returns how a command ended, with what only its environment knows of that."""
 
 
 class Backend(Protocol):
@@ -85,3 +106,12 @@ class Backend(Protocol):
 
     def stop(self) -> None:
         """Ends all commands that are running; called until `run` has returned everywhere."""
+
+
+def image_of(environment: Mapping[str, Any]) -> str:
+    """Returns the container image of a step, with its tag.
+
+    Args:
+        environment: The environment in the step's specification.
+    """
+    return f"{environment['image']}:{environment.get('imagetag', 'latest')}"

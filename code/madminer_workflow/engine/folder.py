@@ -27,8 +27,8 @@ METADATA = "_yadage"
 _PATIENCE_SECONDS = 2.0
 """How long the steps of a run that was killed may take to end, too."""
 
-# Paths travel through double quotes of sh, Python format strings, container mounts (`:`) and
-# URIs (`?#%`); blanks and all other characters are safe there.
+# Paths travel through double quotes of sh, Python format strings, lists of paths (`:`) and URIs
+# (`?#%`); blanks and all other characters are safe there, and in mounts of containers.
 _UNSAFE = re.compile(r'["$`\\{}:?#%\x00-\x1f\x7f]')
 
 
@@ -54,8 +54,9 @@ def claimed(folder: Path, stages: Collection[str]) -> Iterator[int]:
     """Makes or takes over the folder of a run and keeps other runs out of it.
 
     A folder that was not made by a run is taken over only if nothing in it has the name of a
-    stage. The folder stays claimed as long as a process has the file open that is yielded: with
-    the steps of a run that is killed, nobody else can come between.
+    stage. The folder stays claimed as long as a process has the file open that is yielded, or has
+    a shared lock on its marker: with the steps of a run that is killed, nobody else can come
+    between.
 
     Args:
         folder: The folder.
@@ -88,7 +89,7 @@ def is_claimed(folder: Path) -> bool:
     """
     with contextlib.suppress(FileNotFoundError), open(folder / MARKER, encoding="utf-8") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
@@ -127,12 +128,17 @@ def check_ours(folder: Path, stages: Collection[str]) -> None:
 
 @contextlib.contextmanager
 def _locked(marker: Path) -> Iterator[int]:
-    """Locks the marker; the kernel gives the lock back when the processes end, however they end."""
+    """Locks the marker; the kernel gives the lock back when the processes end, however they end.
+
+    Nobody else had it when it was locked. Then it is shared: steps lock it, too, where they cannot
+    be given the open file.
+    """
     deadline = time.monotonic() + _PATIENCE_SECONDS
     with open(marker, "a", encoding="utf-8") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 break
             except BlockingIOError as error:
                 if time.monotonic() > deadline:

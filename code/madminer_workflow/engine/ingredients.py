@@ -109,11 +109,33 @@ class Ingredients:
         )
         return job["command"], made_from
 
+    def read(self, command: str, folder: Path) -> tuple[Path, ...]:
+        """Returns what a command reads by its name.
+
+        A file stands for its folder if this belongs to the roots, too: it may name its neighbours.
+
+        Args:
+            command: The command.
+            folder: The folder of its step, which does not count.
+        """
+        lines = [line.strip() for word in words(command) for line in word.split("\n")]
+        named = [path for path in map(Path, lines) if not path.is_relative_to(folder)]
+        known = [path for path in named if self._is_known(path)]
+        return tuple(dict.fromkeys(map(self._with_neighbours, known)))
+
+    def _with_neighbours(self, path: Path) -> Path:
+        """Returns the folder of a file if it is in a root, too; other paths as they are."""
+        return path.parent if path.is_file() and self._is_known(path.parent) else path
+
+    def _is_known(self, path: Path) -> bool:
+        """Returns whether a path is among the roots or in one."""
+        return any(map(path.is_relative_to, self._roots))
+
     def _line(self, line: str, folder: Path) -> str | dict[str, Any]:
         """Returns a line, or the content of what it names."""
         path = Path(line)
         if path.is_relative_to(folder):
             return line.replace(str(folder), "{workdir}")
-        if path == self._toplevel or not any(map(path.is_relative_to, self._roots)):
+        if path == self._toplevel or not self._is_known(path):
             return "{toplevel}" if path == self._toplevel else line
         return {"content": self._contents.of(path)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,8 +21,8 @@ from yadage.steering_object import YadageSteering
 
 from madminer_workflow import assets
 from madminer_workflow.engine import crate
-from madminer_workflow.engine.checksums import Checksums
-from madminer_workflow.engine.command import Backend, Runtime
+from madminer_workflow.engine.checksums import Checksums, digest
+from madminer_workflow.engine.command import Backend, Runtime, image_of
 from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
@@ -33,7 +34,7 @@ from madminer_workflow.engine.process import Local
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
-from madminer_workflow.engine.runtime import Processes
+from madminer_workflow.engine.runtimes.processes import Processes
 from madminer_workflow.engine.selection import pruned
 from madminer_workflow.engine.specification import errors
 from madminer_workflow.errors import InputError
@@ -130,6 +131,8 @@ def run(
     for name, value in {**initdata, "output_dir": str(output_dir)}.items():
         check_path(name, value)
     specification, stages = load(workflow, toplevel, initdata, until)
+    runtime = runtime or Processes()
+    origin, code = _surrounded(origin or {}, code, runtime.check(_images(specification)))
     with claimed(output_dir, stages) as lock:
         (output_dir / crate.CRATE).unlink(missing_ok=True)  # it describes a run that has ended
         frozen = Path(METADATA) / "workflow.json"
@@ -144,8 +147,8 @@ def run(
         metadir = output_dir / METADATA
         steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
         log = output_dir / METADATA / "engine.log"
-        provenance = Provenance(output_dir, origin or {}, settings)
-        place = (runtime or Processes(), backend([lock]))
+        provenance = Provenance(output_dir, origin, settings)
+        place = (runtime, backend([lock]))
         pool = Pool(jobs, variables, *place, records, ingredients, provenance, forced)
         with engine_log(log), Interruption() as interruption, pool:
             trackers = [Journal(output_dir), Progress(stream), interruption]
@@ -157,6 +160,43 @@ def run(
         if outcome.is_complete and not until:
             _tidy(folders, outcome, records)
     return outcome
+
+
+def _images(specification: Any) -> set[str]:
+    """Returns the images that the steps of a specification name."""
+    if isinstance(specification, list):
+        return {image for item in specification for image in _images(item)}
+    if not isinstance(specification, Mapping):
+        return set()
+    found = _images(list(specification.values()))
+    environment = specification.get("environment")
+    if isinstance(environment, Mapping) and "image" in environment:
+        found.add(image_of(environment))
+    return found
+
+
+def _surrounded(
+    origin: Mapping[str, Any], code: Callable[[str], str], found: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Callable[[str], str]]:
+    """Returns what records say of the origin, and the checksums of the code, in an environment.
+
+    Steps come out the same in all environments with the same software. Where this process has
+    other versions of packages, or of Python before the second point, the code counts as another.
+    """
+    if not found:
+        return origin, code
+    here: Mapping[str, Any] = origin.get("packages", {})
+    packages = {name: found["packages"].get(name) for name in here}
+    others = {name: value for name, value in packages.items() if value and value != here[name]}
+    if _minor(found["python"]) != _minor(platform.python_version()):
+        others["python"] = _minor(found["python"])
+    changed = {**origin, **found, "packages": packages}
+    return changed, (lambda stage: digest([code(stage), others])) if others else code
+
+
+def _minor(version: str) -> list[str]:
+    """Returns the first two numbers of a version."""
+    return version.split(".")[:2]
 
 
 def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None:

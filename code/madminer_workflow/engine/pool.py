@@ -160,11 +160,17 @@ class Pool(JobBackend):
         ended: list[Finished] = []
 
         def execute(command: Command) -> Finished:
-            ended.append(self._backend.run(command, self._runtime.argv(command)))
+            finished = self._backend.run(command, self._runtime.argv(command))
+            ended.append(self._runtime.finished(command, finished))
             return ended[0]
 
         # Packtivity's own log is keyed by the name of a step, which members share.
-        options = {"logging": False, "variables": self._variables, "execute": execute}
+        options = {
+            "logging": False,
+            "variables": self._variables,
+            "read": self._ingredients.read(command, folder),
+            "execute": execute,
+        }
         execution = ExecutionConfig(options)
         published = run_packtivity(spec, parameters, state, metadata, HANDLERS, execution)
         # What has changed while the step ran, it may have seen before or after that.

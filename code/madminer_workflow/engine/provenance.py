@@ -95,9 +95,14 @@ def _used(usage: Usage | None) -> dict[str, Any]:
         "started": usage.started.isoformat(timespec="milliseconds"),
         "ended": usage.ended.isoformat(timespec="milliseconds"),
         "seconds": round((usage.ended - usage.started).total_seconds(), 3),
-        "cpu_seconds": round(usage.cpu_seconds, 3),
-        "peak_memory_mb": round(usage.peak_memory_mb, 1),
+        "cpu_seconds": _rounded(usage.cpu_seconds, 3),
+        "peak_memory_mb": _rounded(usage.peak_memory_mb, 1),
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """Returns a number that may not be known with so many digits behind the point."""
+    return None if value is None else round(value, digits)
 
 
 def _is_path(value: object) -> bool:

@@ -14,22 +14,11 @@ from typing import Any
 
 from packtivity.handlers.execution_handlers import executor
 
-from madminer_workflow.engine.command import Command, Finished
+from madminer_workflow.engine.command import Command, Finished, image_of
 from madminer_workflow.engine.process import Local
+from madminer_workflow.engine.runtimes.processes import Processes
 
-__all__ = ["Processes", "StepError", "local"]
-
-
-class Processes:
-    """The runtime without containers: commands run in the environment of this process."""
-
-    def argv(self, command: Command) -> list[str]:
-        """Returns the words that run a command.
-
-        Args:
-            command: The command.
-        """
-        return ["sh", "-c", command.text]
+__all__ = ["StepError", "local"]
 
 
 class StepError(RuntimeError):
@@ -67,7 +56,8 @@ def local(
 
     Args:
         config: Execution settings; `execute` among them, if it is there, runs a command and says
-            how it ended, and `variables` are environment variables for every step.
+            how it ended, `variables` are environment variables for every step, and `read` what
+            the command reads besides the folders of the steps before it.
         environment: The environment in the step's specification.
         state: The folders of the step.
         job: The command.
@@ -80,9 +70,9 @@ def local(
     command = Command(
         stage=metadata["wflow_stage"],
         text=job["command"],
-        image=f"{environment['image']}:{environment['imagetag']}",
+        image=image_of(environment),
         folder=Path(state.readwrite[0]),
-        read=tuple(map(Path, state.readonly)),
+        read=(*map(Path, state.readonly), *config.config.get("read", ())),
         variables={**config.config.get("variables", {}), **own},
         log=Path(state.metadir) / f"{metadata['name']}.run.log",
     )

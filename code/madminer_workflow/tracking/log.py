@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from madminer_workflow.tracking.store import masked
+
 __all__ = ["LOG_FILE", "log_file", "log_step"]
 
 LOG_FILE = "MADMINER_WORKFLOW_LOG_FILE"
@@ -67,7 +69,8 @@ def _try_to_log(run_id: str, record: Mapping[str, Any]) -> None:
         _log(run_id, **record)
     except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
         line = str(error).partition("\n")[0]
-        print(f"warning: not logged to MLflow ({type(error).__name__}: {line})", file=sys.stderr)
+        message = f"warning: not logged to MLflow ({type(error).__name__}: {line})"
+        print(masked(message), file=sys.stderr)
 
 
 def _log(

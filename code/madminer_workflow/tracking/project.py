@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from madminer_workflow.tracking.log import LOG_FILE, log_file
-from madminer_workflow.tracking.store import experiment
+from madminer_workflow.tracking.store import experiment, masked
 
 __all__ = ["main"]
 
@@ -42,7 +42,8 @@ def main(folder: str, entry_point: str, parameters: tuple[str, ...], storage_dir
             storage_dir=storage_dir,
         )
     except MlflowException as error:
-        sys.exit(f"error: {str(error).partition(chr(10))[0]}" if _unexpected() else 1)
+        line = masked(f"error: {str(error).partition(chr(10))[0]}")
+        sys.exit(line if _unexpected() else 1)
     log_file(run.run_id)
 
 

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["EXPERIMENTS", "environment", "experiment", "prepare"]
+__all__ = [
+    "ARTIFACTS",
+    "EXPERIMENTS",
+    "environment",
+    "experiment",
+    "is_remote",
+    "masked",
+    "prepare",
+    "within_folder",
+]
+
+ARTIFACTS = "mlruns"
+"""The folder of the artifacts, in that of a run."""
 
 _SQLITE = "sqlite:///"
+_FILE = "mlflow.db"
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 def experiment(entry_point: str) -> str:
@@ -37,17 +52,78 @@ def environment(output_dir: Path) -> Mapping[str, str]:
     Raises:
         InputError: The store that MLFLOW_TRACKING_URI names cannot be used.
     """
-    file = output_dir / "mlflow.db"
+    file = output_dir / _FILE
     own = f"{_SQLITE}{file}"
     uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI", own))
     try:
         if uri == own and not file.exists():
-            _create(file, output_dir / "mlruns")
-        prepare(uri, output_dir / "mlruns" if uri == own else None)
+            _create(file, output_dir / ARTIFACTS)
+        prepare(uri, output_dir / ARTIFACTS if uri == own else None)
     except Exception as error:  # whatever SQLite, SQLAlchemy, requests and MLflow raise
         line = str(error).partition("\n")[0]
-        raise InputError(f"MLFLOW_TRACKING_URI: {uri} cannot be used ({line})") from error
+        message = f"MLFLOW_TRACKING_URI: {uri} cannot be used ({line})"
+        raise InputError(masked(message)) from error
     return {"MLFLOW_TRACKING_URI": uri}
+
+
+def is_remote(output_dir: Path) -> bool:
+    """Returns whether the store is reached over the network.
+
+    Args:
+        output_dir: The folder of the run; steps in containers write into no database elsewhere.
+
+    Raises:
+        InputError: MLFLOW_TRACKING_URI names one.
+    """
+    own = f"{_SQLITE}{output_dir.absolute() / _FILE}"
+    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI", own))
+    if uri.startswith(_SQLITE) and uri != own:
+        raise InputError(
+            f"MLFLOW_TRACKING_URI: {uri} is out of reach of steps in containers; "
+            "allowed are servers, or nothing for a database in the folder of the run"
+        )
+    return uri != own
+
+
+def within_folder(output_dir: Path) -> Mapping[str, str]:
+    """Prepares the store of a run whose steps write only into the folder of the artifacts.
+
+    The database goes there, since SQLite needs a folder; a link stands in its place.
+
+    Args:
+        output_dir: The folder of the run.
+
+    Returns:
+        The variables that lead the steps there.
+
+    Raises:
+        InputError: The store cannot be used.
+    """
+    variables = environment(output_dir)
+    if is_remote(output_dir):
+        return variables
+    file, target = output_dir / _FILE, output_dir / ARTIFACTS / _FILE
+    target.parent.mkdir(exist_ok=True)
+    if not file.is_symlink():
+        partial = file.with_name(f".partial-{_FILE}")
+        for path in (target, partial):
+            path.unlink(missing_ok=True)
+        target.hardlink_to(file)
+        partial.symlink_to(target.relative_to(output_dir))
+        partial.replace(file)
+    return {"MLFLOW_TRACKING_URI": f"{_SQLITE}{target}"}
+
+
+def masked(text: str) -> str:
+    """Returns a text without the names and passwords in its URIs.
+
+    Args:
+        text: The text.
+
+    >>> masked("https://me:secret@host/path cannot be used")
+    'https://***@host/path cannot be used'
+    """
+    return _PASSWORD.sub("***@", text)
 
 
 def prepare(uri: str, artifact_root: Path | None) -> None:
