@@ -21,6 +21,7 @@ __all__ = [
     "numbers",
     "paths",
     "what_to_run",
+    "where_to_run",
     "whole",
     "wholes",
     "word",
@@ -29,6 +30,7 @@ __all__ = [
 
 _PATH = click.Path(path_type=Path)
 _INPUT = "input"
+_BACKENDS = ("local", "slurm", "htcondor", "dask")  # as in the engine, which is not either
 _PROFILES = ("smoke", "default", "full")  # as in the configuration, which is not loaded for --help
 
 
@@ -81,6 +83,32 @@ def what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             help="Stages to stop after; with commas between, or repeated.",
         ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def where_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that say where steps run.
+
+    Args:
+        command: The function of the command; it is given `backend`, `site` and `keep`.
+    """
+    options = (
+        click.option(
+            "--backend",
+            type=click.Choice(_BACKENDS),
+            default="local",
+            show_default=True,
+            help="Where steps run: this machine, a batch system, or a pool of workers.",
+        ),
+        click.option(
+            "--site",
+            type=_PATH,
+            help="Profile of the site: resources of jobs (YAML); by default profiles/BACKEND.yml.",
+        ),
+        click.option("--keep", is_flag=True, help="Leave jobs running after Ctrl-C."),
     )
     for option in reversed(options):
         command = option(command)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from madminer_workflow.assets import STAGES, STEPS
-from madminer_workflow.cli.options import what_to_run
+from madminer_workflow.cli.options import what_to_run, where_to_run
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration import Variant
+    from madminer_workflow.engine.command import Backend
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
@@ -25,6 +26,7 @@ __all__ = [
     "Request",
     "code_of",
     "initdata",
+    "place_of",
     "resolved",
     "run",
 ]
@@ -40,8 +42,9 @@ FROZEN = "_input"
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Steps that run at the same time; by default one per core.",
+    help="Steps that run at the same time; by default one per core, or as the site says.",
 )
+@where_to_run
 @click.pass_context
 def run(
     context: click.Context,
@@ -52,6 +55,9 @@ def run(
     jobs: int | None,
     force: tuple[list[str], ...],
     until: tuple[list[str], ...],
+    backend: str,
+    site: Path | None,
+    keep: bool,
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
     from madminer_workflow.engine import launch
@@ -66,7 +72,8 @@ def run(
         request.freeze(folder / FROZEN)
         return store.environment(folder)
 
-    jobs = jobs or launch.n_cores()
+    place, at_once = place_of(backend, site, output_dir)
+    jobs = jobs or at_once
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
     outcome = launch.run(
         WORKFLOW,
@@ -80,6 +87,8 @@ def run(
         table=STEPS,
         forced=request.forced,
         until=request.until,
+        backend=place,
+        keep=keep,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
@@ -87,6 +96,29 @@ def run(
     click.echo(_summary(outcome) + "\n", err=True)
     if not request.until or "plotting" in request.until:
         _show_products(output_dir)
+
+
+def place_of(name: str, site: Path | None, output_dir: Path) -> tuple[Backend | None, int]:
+    """Returns where steps run, None for this machine, and how many at the same time by default.
+
+    Args:
+        name: The name of the backend.
+        site: The profile of the site; None for that of this project.
+        output_dir: The folder of the run.
+
+    Raises:
+        InputError: The profile has errors, or the backend is not installed here.
+    """
+    from madminer_workflow.engine import backends, launch
+    from madminer_workflow.engine.folder import METADATA
+    from madminer_workflow.errors import InputError
+
+    if name == "local":
+        if site:
+            raise InputError("--site: steps of this machine have none, expected another --backend")
+        return None, launch.n_cores()
+    profile = site or PROJECT / "profiles" / f"{name}.yml"
+    return backends.make(name, profile, STAGES, output_dir.resolve() / METADATA / "jobs")
 
 
 @dataclass(frozen=True)

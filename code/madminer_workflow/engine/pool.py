@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from packtivity import datamodel
 from packtivity.syncbackends import ExecutionConfig, run_packtivity
 
+from madminer_workflow.engine.checksums import digest
 from madminer_workflow.engine.command import Backend, Command, Finished, Runtime
 from madminer_workflow.engine.graph import label
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients
@@ -81,6 +83,8 @@ class Pool(JobBackend):
         ingredients: Ingredients,
         provenance: Provenance,
         forced: Collection[str] = (),
+        *,
+        keep: bool = False,
     ) -> None:
         """Makes an idle pool.
 
@@ -93,6 +97,7 @@ class Pool(JobBackend):
             ingredients: Tells what steps are made from.
             provenance: Describes how finished steps were made.
             forced: The labels of steps that are run again nevertheless.
+            keep: Whether steps go on that can, when the run is interrupted.
         """
         self._variables = dict(variables)
         self._runtime = runtime
@@ -101,6 +106,7 @@ class Pool(JobBackend):
         self._ingredients = ingredients
         self._provenance = provenance
         self._forced = frozenset(forced)
+        self._keep = keep
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="step")
         self._jobs: list[Job] = []
 
@@ -114,10 +120,14 @@ class Pool(JobBackend):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Starts no more steps, ends those that run, and returns when all have ended."""
+        """Starts no more steps, ends those that run, and returns when all have ended.
+
+        After a logout or `kill`, steps go on that can do without this process.
+        """
         self._threads.shutdown(wait=False, cancel_futures=True)
+        keep = self._keep or isinstance(error, SystemExit)
         while not all(job.future.done() for job in self._jobs):
-            self._backend.stop()  # again, for what has just been starting
+            self._backend.stop(keep=keep)  # again, for what has just been starting
             time.sleep(0.05)
 
     def submit(
@@ -149,17 +159,22 @@ class Pool(JobBackend):
         """Returns what a step publishes, after it was run unless it is finished already."""
         folder = Path(state.readwrite[0])
         command, made_from = self._ingredients.of_step(spec, parameters, state, metadata)
-        if label(metadata["wflow_stage"], parameters.json()) in self._forced:
+        key = digest(made_from)
+        is_forced = label(metadata["wflow_stage"], parameters.json()) in self._forced
+        if is_forced:
             self._records.forget(made_from)
         elif (published := self._records.find(folder, made_from)) is not None:
             job.kept = True
             return datamodel.create(published, state.datamodel)
         job.started = time.time()
-        self._records.make_way(folder)
-        state.ensure()
+        if is_forced or not self._backend.holds(folder, key):
+            self._records.make_way(folder)
+            state.ensure()
         ended: list[Finished] = []
 
         def execute(command: Command) -> Finished:
+            variables = {**command.variables, **self._backend.variables(command.stage)}
+            command = replace(command, variables=variables, key=key)
             ended.append(self._backend.run(command, self._runtime.argv(command)))
             return ended[0]
 
