@@ -1,17 +1,28 @@
-"""A Slurm of one node, made of real daemons, for the tests of this folder."""
+"""A Slurm of one node, made of real daemons, and a workflow that runs on it."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from madminer_workflow.engine import launch
+from madminer_workflow.engine.backends import make
+from madminer_workflow.engine.graph import State
+from madminer_workflow.storage import read_json
+
+FLOW = Path(__file__).parents[1] / "engine" / "flow"
+STAGES = ("configuration", "training", "evaluation", "plotting")
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sacct", "scontrol")
 
@@ -156,3 +167,81 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
     finally:
         slurm.call("scancel", f"--user={os.getuid()}")
         slurm.stop(*reversed(list(slurm.processes)))
+
+
+class Flow:
+    """A workflow of trivial steps; the files in `orders` say what a training does besides."""
+
+    backend = "slurm"
+
+    def __init__(self, folder: Path, members: int = 2) -> None:
+        self.folder, self.output_dir, self.orders = folder, folder / "the output", folder / "do"
+        self.orders.mkdir(parents=True)
+        self.plan(members)
+        shutil.copytree(FLOW, folder / "flow")
+        self.site("")
+
+    def plan(self, members: int) -> None:
+        names = ", ".join(f"{{name: m{number}}}" for number in range(members))
+        (self.folder / "plan.yml").write_text(f"members: [{names}]\n")
+
+    def site(self, text: str) -> None:
+        short = "poll_seconds: 0.5\ngrace_seconds: 5\ndefault: {memory_mb: 200, minutes: 5}\n"
+        self.write_site(short + text)
+
+    def write_site(self, text: str) -> None:
+        (self.folder / "site.yml").write_text(text)
+
+    def order(self, name: str, script: str) -> None:
+        (self.orders / f"{name}.do").write_text(script)
+
+    @property
+    def jobs(self) -> Path:
+        return self.output_dir / "_yadage" / "jobs"
+
+    @property
+    def initdata(self) -> dict[str, str]:
+        return {"plan": str(self.folder / "plan.yml"), "orders": str(self.orders)}
+
+    def run(self, **options: Any) -> launch.Outcome:
+        backend, at_once = make(self.backend, self.folder / "site.yml", STAGES, self.jobs)
+        options = {"backend": backend, **options}
+        return launch.run(
+            "flow/workflow.yml",
+            self.initdata,
+            self.output_dir,
+            at_once,
+            toplevel=self.folder,
+            stream=io.StringIO(),
+            **options,
+        )
+
+    def start(self, keep: bool = False) -> subprocess.Popen[str]:
+        """Runs in a process of its own."""
+        program = f"""
+from pathlib import Path
+from madminer_workflow.engine import launch
+from madminer_workflow.engine.backends import make
+folder, output_dir, jobs = map(Path, {[str(self.folder), str(self.output_dir), str(self.jobs)]})
+backend, at_once = make({self.backend!r}, folder / "site.yml", {STAGES}, jobs)
+launch.run("flow/workflow.yml", {self.initdata!r}, output_dir, at_once,
+    toplevel=folder, backend=backend, keep={keep})
+"""
+        return subprocess.Popen(
+            [sys.executable, "-c", program],
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def note(self, step: str) -> dict[str, Any]:
+        return dict(read_json(self.output_dir / step / "_packtivity" / "job.json"))
+
+    def states(self, outcome: launch.Outcome) -> dict[str, State]:
+        return {step.label: step.state for step in outcome.steps}
+
+
+@pytest.fixture
+def flow(tmp_path: Path, slurm: Any, monkeypatch: pytest.MonkeyPatch) -> Flow:
+    monkeypatch.setenv("SLURM_CONF", slurm.environment["SLURM_CONF"])
+    return Flow(tmp_path / "a run")

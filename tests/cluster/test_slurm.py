@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import os
 import re
 import resource
 import signal
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import shutil
 
-from madminer_workflow.engine import launch
-from madminer_workflow.engine.backends import make
 from madminer_workflow.engine.graph import State
+from madminer_workflow.engine.process import Local
+from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json
-
-FLOW = Path(__file__).parents[1] / "engine" / "flow"
-STAGES = ("configuration", "training", "evaluation", "plotting")
 
 pytestmark = [
     pytest.mark.cluster,
@@ -31,77 +27,20 @@ pytestmark = [
 ]
 
 
-class Flow:
-    """A workflow of trivial steps; the files in `orders` say what a training does besides."""
-
-    def __init__(self, folder: Path, members: int = 2) -> None:
-        self.folder, self.output_dir, self.orders = folder, folder / "the output", folder / "do"
-        self.orders.mkdir(parents=True)
-        names = ", ".join(f"{{name: m{number}}}" for number in range(members))
-        (folder / "plan.yml").write_text(f"members: [{names}]\n")
-        shutil.copytree(FLOW, folder / "flow")
-        self.site("")
-
-    def site(self, text: str) -> None:
-        short = "poll_seconds: 0.5\ngrace_seconds: 5\ndefault: {memory_mb: 200, minutes: 5}\n"
-        (self.folder / "site.yml").write_text(short + text)
-
-    def order(self, name: str, script: str) -> None:
-        (self.orders / f"{name}.do").write_text(script)
-
-    @property
-    def initdata(self) -> dict[str, str]:
-        return {"plan": str(self.folder / "plan.yml"), "orders": str(self.orders)}
-
-    def run(self, **options: Any) -> launch.Outcome:
-        jobs = self.output_dir / "_yadage" / "jobs"
-        backend, at_once = make("slurm", self.folder / "site.yml", STAGES, jobs)
-        return launch.run(
-            "flow/workflow.yml",
-            self.initdata,
-            self.output_dir,
-            at_once,
-            toplevel=self.folder,
-            backend=backend,
-            stream=io.StringIO(),
-            **options,
-        )
-
-    def start(self, keep: bool = False) -> subprocess.Popen[str]:
-        """Runs in a process of its own."""
-        program = f"""
-from pathlib import Path
-from madminer_workflow.engine import launch
-from madminer_workflow.engine.backends import make
-backend, jobs = make("slurm", Path({str(self.folder / "site.yml")!r}), {STAGES}, Path({str(self.output_dir)!r}) / "_yadage" / "jobs")
-launch.run("flow/workflow.yml", {self.initdata!r}, Path({str(self.output_dir)!r}), jobs,
-    toplevel=Path({str(self.folder)!r}), backend=backend, keep={keep})
-"""
-        return subprocess.Popen(
-            [sys.executable, "-c", program],
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def note(self, step: str) -> dict[str, Any]:
-        return dict(read_json(self.output_dir / step / "_packtivity" / "job.json"))
-
-    def states(self, outcome: launch.Outcome) -> dict[str, State]:
-        return {step.label: step.state for step in outcome.steps}
-
-
-@pytest.fixture
-def flow(tmp_path: Path, slurm: Any, monkeypatch: pytest.MonkeyPatch) -> Flow:
-    monkeypatch.setenv("SLURM_CONF", slurm.environment["SLURM_CONF"])
-    return Flow(tmp_path / "a run")
+@contextlib.contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Does something in a thread while the block runs, which has to be in the main one."""
+    with ThreadPoolExecutor(1) as threads:
+        future = threads.submit(act)
+        yield
+        future.result()
 
 
 def in_queue(slurm: Any) -> list[str]:
     return slurm.call("squeue", "--noheader", "--array", "--format=%i").split()
 
 
-def test_a_flow_runs_one_job_a_step(flow: Flow, slurm: Any) -> None:
+def test_a_flow_runs_one_job_a_step(flow: Any) -> None:
     outcome = flow.run()
     assert set(flow.states(outcome).values()) == {State.DONE}
     assert (flow.output_dir / "plotting" / "report").read_text() == "model m0\nmodel m1\n"
@@ -111,33 +50,163 @@ def test_a_flow_runs_one_job_a_step(flow: Flow, slurm: Any) -> None:
     record = read_json(flow.output_dir / "members_0" / "training" / "run.json")
     assert record["provenance"]["seconds"] > 0
     assert set(flow.states(flow.run()).values()) == {State.KEPT}
-    assert not list((flow.output_dir / "_yadage" / "jobs").iterdir())
+    assert not list(flow.jobs.iterdir())
 
 
-def test_what_fails_is_reported_as_what_it_is(flow: Flow, slurm: Any, tmp_path: Path) -> None:
-    flow.site("retries: {out_of_memory: 0}\nstages: {training: {minutes: 1, memory_mb: 150}}\n")
-    eat = (
-        "x = bytearray(300_000_000); x[::4096] = b'1' * len(x[::4096]); import time; time.sleep(9)"
-    )
-    flow.order("m0", "echo good; echo bad >&2; exit 3\n")
-    flow.order("m1", f'echo eats; exec "{sys.executable}" -c "{eat}"\n')
-    with_two = flow.run()
-    assert sorted(step.label for step in with_two.failed) == ["training m0", "training m1"]
-    report = with_two.report()
-    assert "training m0 failed: status 3\n  good\n  bad\nlog: " in report
-    assert re.search(
-        r"training m1 failed: job \d+_\d exceeded its memory limit of 150 MB\n  eats\n", report
-    )
-    flow.order("m0", "echo waits; sleep 600\n")
-    flow.order("m1", "echo waits; sleep 600\n")
-
-    with flow.start() as run:
-        slurm.wait(lambda: "waits" in log(flow, "members_1"))
-        slurm.call("scancel", flow.note("members_1/training")["job"])
-        _, messages = run.communicate(timeout=150)
-    # one was cancelled, the other one ran out of its minute
-
-
-def log(flow: Flow, member: str) -> str:
+def log(flow: Any, member: str) -> str:
     path = flow.output_dir / member / "training" / "_packtivity" / "training.run.log"
     return path.read_text() if path.exists() else ""
+
+
+def hungry(megabytes: int, seconds: float = 4) -> str:
+    """A script that uses memory, and waits long enough for Slurm to see it."""
+    code = f"x = bytearray({megabytes}_000_000); x[::4096] = b'1' * len(x[::4096])"
+    return f'echo eats; "{sys.executable}" -c "{code}; import time; time.sleep({seconds})"\n'
+
+
+def test_what_fails_is_reported_as_what_it_is(flow: Any, slurm: Any) -> None:
+    flow.plan(6)
+    flow.site("stages: {training: {minutes: 1, memory_mb: 150}}\n")
+    flow.order("m0", "echo good; echo bad >&2; exit 3\n")
+    flow.order("m1", hungry(300) + "echo unexpected\n")
+    flow.order("m2", "echo begun; sleep 600\n")
+    flow.order("m3", "echo begun; sleep 600\n")
+    flow.order("m4", "kill -9 $$\n")
+
+    def cancel() -> None:
+        slurm.wait(lambda: "begun" in log(flow, "members_2"))
+        slurm.call("scancel", flow.note("members_2/training")["job"])
+
+    with meanwhile(cancel):
+        outcome = flow.run()
+    report = outcome.report()
+    assert "training m0 failed: status 3\n  good\n  bad\nlog: " in report
+    limit = r"job \d+_\d exceeded its memory limit of 150 MB"
+    assert re.search(rf"training m1 failed: {limit}\n  eats\n", report), report
+    assert re.search(r"training m2 failed: job \d+_\d was cancelled\n  begun\n", report), report
+    limit = r"job \d+_\d exceeded its time limit of 1 minutes"
+    assert re.search(rf"training m3 failed: {limit}\n  begun\n", report), report
+    assert "training m4 failed: status 137\n" in report
+    assert flow.states(outcome)["evaluation m5"] is State.DONE
+    for order in flow.orders.iterdir():
+        order.unlink()
+    again = flow.states(flow.run())
+    assert [again[f"training m{number}"] for number in (0, 3, 5)] == [*[State.DONE] * 2, State.KEPT]
+
+
+def test_more_memory_at_the_second_attempt(flow: Any, slurm: Any) -> None:
+    flow.site("retries: {out_of_memory: 2}\nstages: {training: {memory_mb: 150}}\n")
+    flow.order("m0", "touch left-over\n" + hungry(200) + "[ $? = 0 ] || exit 9\n")
+    assert flow.run().failed == ()
+    note = flow.note("members_0/training")
+    assert note["attempt"] == {"out_of_memory": 1}
+    assert "MinMemoryNode=300M" in slurm.call("scontrol", "show", "job", note["job"])
+
+
+def test_what_slurm_refuses(flow: Any) -> None:
+    flow.site("stages: {training: {partition: none}}\n")
+    outcome = flow.run()
+    assert len(outcome.failed) == 2
+    assert "training m0 failed: sbatch: error: " in outcome.report()
+    assert "invalid partition" in outcome.report().lower()
+
+
+def test_jobs_of_a_run_that_was_killed_are_taken_up(flow: Any, slurm: Any) -> None:
+    flow.order("m0", "echo begun; while [ ! -e ../../../go ]; do sleep 0.1; done\n")
+    with flow.start() as run:
+        slurm.wait(lambda: "begun" in log(flow, "members_0"))
+        slurm.wait(lambda: (flow.output_dir / "members_1" / "evaluation" / "run.json").exists())
+        os.killpg(run.pid, signal.SIGKILL)
+    job = flow.note("members_0/training")["job"]
+    with flow.start() as run:  # takes it up; a logout leaves it
+        time.sleep(4)
+        assert in_queue(slurm) == [job]
+        run.send_signal(signal.SIGTERM)
+        assert "stopped by SIGTERM" in run.communicate(timeout=60)[1]
+    assert in_queue(slurm) == [job]
+    with pytest.raises(InputError, match=f"jobs of slurm .* \\({job}\\); go on with BACKEND=slurm"):
+        flow.run(backend=Local())
+    (flow.folder / "go").touch()
+    slurm.wait(lambda: not in_queue(slurm))  # it ends well while nobody looks
+    outcome = flow.run()
+    assert flow.states(outcome)["training m0"] is State.DONE
+    assert flow.note("members_0/training")["job"] == job
+    record = read_json(flow.output_dir / "members_0" / "training" / "run.json")
+    assert record["provenance"]["seconds"] > 4
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_interrupting(flow: Any, slurm: Any, keep: bool) -> None:
+    for name in ("m0", "m1"):
+        flow.order(name, "echo begun; sleep 600\n")
+    with flow.start(keep=keep) as run:
+        slurm.wait(lambda: "begun" in log(flow, "members_0") and "begun" in log(flow, "members_1"))
+        run.send_signal(signal.SIGINT)
+        run.communicate(timeout=60)
+    assert run.returncode == -signal.SIGINT
+    left = in_queue(slurm)
+    assert len(left) == (2 if keep else 0)
+    # Other ingredients, and a step that is forced: what an earlier run has left there is cancelled.
+    flow.order("m0", "true\n")
+    flow.order("m1", "true\n")
+    with_new = flow.run(forced=["training m1"])
+    assert with_new.failed == ()
+    assert in_queue(slurm) == []
+
+
+def test_a_lost_node_loses_no_step(flow: Any, slurm: Any) -> None:
+    flow.order("m0", "echo begun; [ -e ../../../go ] || sleep 600\n")
+    lost = []
+
+    def lose() -> None:
+        """What happens when a node does not answer any more."""
+        slurm.wait(lambda: "begun" in log(flow, "members_0"))
+        lost.append(flow.note("members_0/training")["job"])
+        (flow.folder / "go").touch()
+        slurm.call("scontrol", "update", f"NodeName={slurm.host}", "State=DOWN", "Reason=test")
+        slurm.wait(lambda: "NODE_FAIL" in slurm.call("squeue", "-t", "all", "-h", "-o", "%T"))
+        slurm.call("scontrol", "update", f"NodeName={slurm.host}", "State=RESUME")
+
+    with meanwhile(lose):
+        outcome = flow.run()
+    assert outcome.failed == ()
+    note = flow.note("members_0/training")
+    assert (note["attempt"], note["job"] in lost) == ({"node_lost": 1}, False)
+
+
+def test_the_controller_is_away_for_a_while(flow: Any, slurm: Any) -> None:
+    flow.order("m0", "echo begun; while [ ! -e ../../../go ]; do sleep 0.1; done\n")
+
+    def restart() -> None:
+        slurm.wait(lambda: "begun" in log(flow, "members_0"))
+        slurm.stop("slurmctld")
+        (flow.folder / "go").touch()
+        time.sleep(2)
+        slurm.start("slurmctld")
+
+    with meanwhile(restart):
+        assert flow.run().failed == ()
+
+
+def test_two_hundred_jobs(flow: Any, slurm: Any) -> None:
+    flow.plan(99)  # 200 steps
+    flow.site("jobs: 60\n")
+    counts: list[int] = []
+    done = threading.Event()
+
+    def count() -> None:
+        while not done.wait(0.5):
+            counts.append(len(in_queue(slurm)))
+
+    with meanwhile(count):
+        before, begin = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        outcome = flow.run()
+        seconds, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_SELF)
+        done.set()
+    assert flow.states(outcome) == dict.fromkeys(flow.states(outcome), State.DONE)
+    assert len(outcome.steps) == 200
+    assert 30 < max(counts) <= 60
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"200 jobs: {seconds:.1f} s, {used:.1f} CPU seconds of this process, {max(counts)} at once"
+    )

@@ -111,3 +111,6 @@ class Backend(Protocol):
 
         With `keep` those go on that can do so without this process.
         """
+
+    def close(self) -> None:
+        """Gives back what it holds, when no command is running any more."""

@@ -58,25 +58,25 @@ def last_line(folder: Path) -> str | None:
     return next((line for line in reversed(_last_lines(folder)) if line.strip()), None)
 
 
-def last_lines(path: Path) -> tuple[str, ...]:
-    """Returns the last lines of a log with something in them, without their time stamps.
+def last_lines(log: Path) -> tuple[str, ...]:
+    """Returns the end of the output in a log, without time stamps and empty lines.
 
     Args:
-        path: The file; it may be missing.
+        log: The file; it may be missing.
     """
-    lines = [line.strip() for line in _tail(path)] if path.is_file() else []
-    return tuple(filter(None, lines))[-_N_LAST_LINES:]
+    lines = _tail(log) if log.is_file() else []
+    stamped = [line[_STAMP:].strip() for line in lines if _STAMPED.match(line)]
+    return tuple(line for line in stamped if line and not line.startswith("$ "))[-_N_LAST_LINES:]
 
 
 def _last_lines(folder: Path) -> list[str]:
     """Returns the last lines of the output of a step, without their time stamps."""
-    return [line for log in logs(folder) for line in _tail(log)]
+    lines = [line[_STAMP:] for log in logs(folder) for line in _tail(log)]
+    return [line for line in lines if not line.startswith("$ ")]
 
 
 def _tail(log: Path) -> list[str]:
-    """Returns the end of the output in a log, without the time stamps of the lines."""
+    """Returns the last lines of a file."""
     with open(log, "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
-        text = file.read().decode(errors="replace")
-    lines = [line[_STAMP:] if _STAMPED.match(line) else line for line in text.splitlines()]
-    return [line for line in lines if not line.startswith("$ ")]
+        return file.read().decode(errors="replace").splitlines()

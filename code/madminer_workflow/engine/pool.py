@@ -129,6 +129,7 @@ class Pool(JobBackend):
         while not all(job.future.done() for job in self._jobs):
             self._backend.stop(keep=keep)  # again, for what has just been starting
             time.sleep(0.05)
+        self._backend.close()
 
     def submit(
         self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]

@@ -103,6 +103,9 @@ class Local:
         for process in processes:
             self._kill(process)
 
+    def close(self) -> None:
+        """Does nothing: nothing is held."""
+
     @contextlib.contextmanager
     def _started(self, command: Command, argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
         """Starts a command in a group of its own; none of the group is left when the block ends."""

@@ -43,6 +43,7 @@ _LEAST_POLL_SECONDS = 1.0
 _CANCEL_SECONDS = 60.0
 """How long a job may take to end after it was cancelled."""
 _ATTEMPTS = 5
+_N_LINES = 8
 _SHORT_OF_PATIENCE = re.compile(
     r"timed? ?out|unable to contact|connection refused|temporar|try again|not responding"
     r"|failed to connect|can't find address",
@@ -216,6 +217,13 @@ class Batch(ABC):
             CommandError: The batch system does not answer.
         """
 
+    def dismiss(self, numbers: Collection[str]) -> None:  # noqa: B027
+        """Removes jobs from the queue that have ended, where they do not leave it themselves.
+
+        Args:
+            numbers: Their numbers.
+        """
+
     separator: ClassVar[str]
     """What stands between the number of an array and the index of a job."""
 
@@ -346,6 +354,9 @@ class Batch(ABC):
             watched = list(self._watched)
         self._cancel(watched)
 
+    def close(self) -> None:  # noqa: B027
+        """Does nothing: the watch ends with the last job."""
+
     def _cancel(self, watched: Iterable[_Job]) -> None:
         """Cancels jobs, each once."""
         fresh = [job for job in watched if job.note.job and not job.is_cancelled]
@@ -417,8 +428,7 @@ class Batch(ABC):
             grace_seconds=self._site.grace_seconds,
         )
         job = _Job(note, self._resources(command.stage, attempt))
-        text = f"{datetime.now():%Y-%m-%d %H:%M:%S} waits for {self.name}\n"
-        command.log.write_text(text, encoding="utf-8")
+        self._note_wait(command)
         with self._lock:
             if self._stopped:
                 job.end(State.CANCELLED)
@@ -426,6 +436,12 @@ class Batch(ABC):
                 self._new.append(job)
                 self._start()
         return job
+
+    def _note_wait(self, command: Command, why: str = "") -> None:
+        """Notes that a step waits in its log, which its job begins anew."""
+        text = f"{datetime.now():%Y-%m-%d %H:%M:%S} waits for {self.name}{why}\n"
+        with contextlib.suppress(OSError), open(command.log, "a", encoding="utf-8") as file:
+            file.write(text)
 
     def _watch(self, note: Note) -> _Job:
         """Begins to ask for the job of a note, soon."""
@@ -550,9 +566,13 @@ class Batch(ABC):
             number = job.note.job or ""
             entry = queue.get(number) or later.get(number) or Entry(State.ENDED)
             if entry.state is State.ALIVE:
-                job.state = State.ALIVE
+                if entry.why and entry.why != job.why:
+                    self._note_wait(job.note.command, f" ({entry.why})")
+                job.state, job.why = State.ALIVE, entry.why
                 job.known.set()
                 continue
+            if number in queue:
+                self.dismiss([number])
             with self._lock:
                 if job in self._watched:
                     self._watched.remove(job)
@@ -576,7 +596,7 @@ class Batch(ABC):
         """Returns how a job ended."""
         patience = self._site.grace_seconds if job.state is State.ENDED else 0
         finished = jobs.end_of(job.note, patience)
-        said = last_lines(self.output(job.note))
+        said = self._said(job)
         if job.state is State.ENDED and (finished is None or finished.status):
             job.state = self.diagnosed("\n".join(said))
         if finished and (finished.status == 0 or job.state is State.ENDED):
@@ -585,6 +605,14 @@ class Batch(ABC):
         usage = finished.usage if finished else None
         status = finished.status if finished else 1
         return Finished(status, lines, usage, self._verdict(job))
+
+    def _said(self, job: _Job) -> tuple[str, ...]:
+        """Returns what the batch system has to say of a job, at its end."""
+        try:
+            text = self.output(job.note).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ()
+        return tuple(filter(None, text.splitlines()))[-_N_LINES:]
 
     def _verdict(self, job: _Job) -> str:
         """Returns in words what became of a job."""

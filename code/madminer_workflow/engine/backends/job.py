@@ -25,7 +25,18 @@ from madminer_workflow.engine.process import Local
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, write_json
 
-__all__ = ["NOTE", "Note", "end_of", "execute", "listing", "note_of", "notes", "seen", "words"]
+__all__ = [
+    "NOTE",
+    "Note",
+    "end_of",
+    "execute",
+    "listing",
+    "note_of",
+    "notes",
+    "seen",
+    "wanted",
+    "words",
+]
 
 NOTE = "job.json"
 _END = "ended.json"
@@ -162,18 +173,19 @@ def seen(files: Mapping[str, int], seconds: float) -> str | None:
     return None
 
 
-def execute(note: Note) -> Finished:
+def execute(note: Note, local: Local | None = None) -> Finished:
     """Runs the command of a job in an empty folder, and writes how it ended.
 
     Args:
         note: The note of the job.
+        local: What runs it.
     """
     command = note.command
     if missing := seen(note.inputs, note.grace_seconds):
         finished = Finished(1, (f"{missing} is not seen on {os.uname().nodename}",))
     else:
         _clear(command.folder)
-        finished = Local().run(command, note.argv)
+        finished = (local or Local()).run(command, note.argv)
     usage = finished.usage
     end = {
         "token": note.token,
@@ -245,8 +257,14 @@ def _size(path: str) -> int | None:
     return None
 
 
-def _wanted(path: Path, token: str, seconds: float) -> Note | None:
-    """Returns the note of a job; None if the job is not wanted any more."""
+def wanted(path: Path, token: str, seconds: float) -> Note | None:
+    """Returns the note of a job; None if the job is not wanted any more.
+
+    Args:
+        path: The file of the note.
+        token: What no other job has.
+        seconds: How long the note may take to be seen.
+    """
     deadline = time.monotonic() + seconds
     while True:
         note = Note.read(path)
@@ -265,7 +283,7 @@ def main(path: str, token: str, grace_seconds: str) -> int:
         token: What no other job has.
         grace_seconds: How long the note may take to be seen.
     """
-    note = _wanted(Path(path), token, float(grace_seconds))
+    note = wanted(Path(path), token, float(grace_seconds))
     if note is None:
         print(f"{path}: not the note of {token}; nothing done", file=sys.stderr)
         return 1

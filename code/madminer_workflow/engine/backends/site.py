@@ -21,14 +21,15 @@ _WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 _Record = TypeVar("_Record")
 
 
-def limited(minimum: float, **options: Any) -> Any:
-    """Returns the field of a record whose values have a smallest one.
+def limited(minimum: float | None, allowed: tuple[str, ...] = (), **options: Any) -> Any:
+    """Returns the field of a record that does not take all values of its type.
 
     Args:
-        minimum: The smallest value.
+        minimum: The smallest value; None if there is none.
+        allowed: All values; none stands for any.
         options: Those of `dataclasses.field`.
     """
-    return field(metadata={"minimum": minimum}, **options)
+    return field(metadata={"minimum": minimum, "allowed": allowed}, **options)
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,9 @@ def _value(value: Any, hint: Any, rule: Mapping[str, Any], where: str) -> Any:
     wanted = (int, float) if kind is float else kind
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{where}: {value!r}, expected {_WORDS[kind]}")
-    if "minimum" in rule and not rule["minimum"] <= value < float("inf"):
-        raise InputError(f"{where}: {value!r}, expected >= {rule['minimum']}")
-    if "allowed" in rule and value not in rule["allowed"]:
-        raise InputError(f"{where}: {value!r}, allowed are {', '.join(rule['allowed'])}")
+    minimum, allowed = rule.get("minimum"), rule.get("allowed")
+    if minimum is not None and not minimum <= value < float("inf"):
+        raise InputError(f"{where}: {value!r}, expected a finite number >= {minimum}")
+    if allowed and value not in allowed:
+        raise InputError(f"{where}: {value!r}, allowed are {', '.join(allowed)}")
     return value

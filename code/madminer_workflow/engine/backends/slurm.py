@@ -21,6 +21,7 @@ _STATES = {
     "OUT_OF_MEMORY": State.OUT_OF_MEMORY,
     **dict.fromkeys(("BOOT_FAIL", "NODE_FAIL", "PREEMPTED"), State.LOST),
 }
+_USUAL = ("None", "Priority", "Resources", "BeginTime", "Cleaning")
 _SHORT_OF_MEMORY = re.compile(r"oom[-_ ]kill|exceeded (job |step )?memory limit", re.IGNORECASE)
 _AT_ONCE = 500
 """How many jobs a command line names."""
@@ -84,7 +85,7 @@ class Slurm(Batch):
             CommandError: Slurm does not answer.
         """
         argv = ["squeue", "--noheader", "--array", "--states=all", f"--user={os.getuid()}"]
-        return dict(_entries(called([*argv, "--format=%i|%T|%j"])))
+        return dict(_entries(called([*argv, "--format=%i|%T|%j|%r"])))
 
     def history(self, numbers: Collection[str]) -> dict[str, Entry]:
         """Returns jobs that are in the queue no more, as far as accounting knows them.
@@ -93,7 +94,7 @@ class Slurm(Batch):
             numbers: The numbers of the jobs.
         """
         argv = ["sacct", "--allocations", "--noheader", "--parsable2", "--array"]
-        argv += ["--format=JobID,State,JobName"]
+        argv += ["--format=JobID,State,JobName,Reason"]
         found: dict[str, Entry] = {}
         for some in _some(sorted(numbers)):
             try:
@@ -131,11 +132,13 @@ def _options(resources: Resources) -> Iterator[str]:
 
 
 def _entries(text: str) -> Iterator[tuple[str, Entry]]:
-    """Yields jobs and their numbers from lines `number|state|name`."""
+    """Yields jobs and their numbers from lines `number|state|name|reason`."""
     for line in text.splitlines():
-        number, state, name = line.strip().split("|", 2)
+        number, word, name, reason = line.strip().split("|", 3)
         # "CANCELLED by 1000", and states that a later Slurm may have
-        yield number, Entry(_STATES.get(state.split(" ")[0].rstrip("+"), State.ALIVE), name)
+        state = _STATES.get(word.split(" ")[0].rstrip("+"), State.ALIVE)
+        why = reason if word == "PENDING" and reason not in _USUAL else ""
+        yield number, Entry(state, name, why)
 
 
 def _some(numbers: Sequence[str]) -> Iterator[Sequence[str]]:
