@@ -7,6 +7,9 @@ OUTPUT_DIR = .workdir
 JOBS =
 FORCE =
 UNTIL =
+BACKEND = local
+SITE =
+KEEP =
 STEP =
 DETAILS =
 PLANNED =
@@ -18,7 +21,7 @@ SEEDS = 1,2,3,4,5
 PORT = 5000
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL BACKEND SITE KEEP STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
@@ -28,15 +31,16 @@ SOURCES = $(wildcard code tests benchmarks)
 
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run plan status logs dag verify coverage
-.PHONY: validate validate-spec check test test-long benchmark ui clean
+.PHONY: validate validate-spec check test test-long test-cluster benchmark ui clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL)
-	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"}
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run all that is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL BACKEND SITE KEEP)
+	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} \
+		--backend "$$BACKEND" $${SITE:+--site "$$SITE"} $${KEEP:+--keep}
 
 plan: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Show what would run, and why (as yadage-run; DETAILS=1)
 	@$(VENV) -m madminer_workflow plan $(WHAT) $${DETAILS:+--details}
@@ -80,11 +84,14 @@ check: .venv/.requirements-dev.lock ## Check format, style, types, shell scripts
 	$(VENV) -m madminer_workflow validate-spec
 
 test: .venv/.requirements-dev.lock ## Run the tests, the fast ones first
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow"
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not long"
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "not slow and not cluster"
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "slow and not long and not cluster"
 
 test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
-	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m long
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -n auto -m "long and not cluster"
+
+test-cluster: .venv/.requirements-dev.lock ## Run the tests that start services of their own, as Slurm
+	OMP_NUM_THREADS=1 $(VENV) -m pytest -m cluster
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
+import signal
 import threading
 import time
 import uuid
@@ -79,9 +79,13 @@ class Dask:
         Raises:
             InputError: Dask is not installed.
         """
-        for module in ("distributed", "dask_jobqueue"):
-            if importlib.util.find_spec(module) is None:
-                raise InputError(f"backend: dask needs {module}: .venv/bin/pip install '.[dask]'")
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            self._classes = importlib.import_module("dask_jobqueue")
+        except ImportError as error:
+            line = f"backend: dask needs {error.name}: .venv/bin/pip install '.[dask]'"
+            raise InputError(line) from error
+        signal.signal(signal.SIGINT, handler)  # Dask-Jobqueue takes it for itself
         self._site = site
         self._folder = folder
         self._lock = threading.Lock()
@@ -211,18 +215,19 @@ class Dask:
                 n_workers=site.jobs,
                 threads_per_worker=1,
                 memory_limit=0,
-                dashboard_address=None,
+                dashboard_address=":0",
             )
         else:
-            kind = getattr(importlib.import_module("dask_jobqueue"), CLUSTERS[site.cluster])
+            kind = getattr(self._classes, CLUSTERS[site.cluster])
             self._folder.mkdir(parents=True, exist_ok=True)
             cluster = kind(
                 cores=1,
                 processes=1,
                 job_cpu=given.cpus,
                 memory=f"{given.memory_mb or _MEMORY_MB}MB",
-                log_directory=str(self._folder),
-                scheduler_options={"dashboard_address": None},
+                # Directives take no blanks; this folder is on every machine.
+                log_directory="/tmp" if " " in str(self._folder) else str(self._folder),
+                scheduler_options={"dashboard_address": ":0"},
                 **_options(site.cluster, site),
             )
             cluster.adapt(minimum=0, maximum=site.jobs)  # what is lost is submitted again
