@@ -7,19 +7,22 @@ import os
 import re
 import resource
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from madminer_workflow.engine.graph import State
 from madminer_workflow.engine.process import Local
 from madminer_workflow.errors import InputError
-from madminer_workflow.storage import read_json
+from madminer_workflow.storage import read_json, read_npz
 
 pytestmark = [
     pytest.mark.cluster,
@@ -210,3 +213,36 @@ def test_two_hundred_jobs(flow: Any, slurm: Any) -> None:
     print(
         f"200 jobs: {seconds:.1f} s, {used:.1f} CPU seconds of this process, {max(counts)} at once"
     )
+
+
+def test_the_real_workflow_gives_the_numbers_of_processes(
+    slurm: Any, make_event_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    make_event_file(tmp_path / "my events.h5", n_events=3000)
+    (tmp_path / "my input.yml").write_text(
+        "{methods: [alices, sally], samples: {train: 1000, validation: 300, test: 100,"
+        " minimum_effective: 1}, training: {hidden_layers: [8], epochs: 2, batch_size: 200},"
+        " asymptotic_limits: {resolutions: [5, 5]}}"
+    )
+    (tmp_path / "site.yml").write_text("{poll_seconds: 1, default: {memory_mb: 1500, minutes: 10}}")
+    files = ["--data_file", "my events.h5", "--input_file", "my input.yml"]
+    found = []
+    for output, options in (
+        ("by slurm", ["--backend", "slurm", "--site", "site.yml"]),
+        ("by processes", ["--jobs", "2"]),
+    ):
+        command = [sys.executable, "-m", "madminer_workflow", "run", *files, *options]
+        done = subprocess.run(
+            [*command, "--output_dir", output],
+            cwd=tmp_path,
+            env={**slurm.environment, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        limits = read_npz(tmp_path / output / "plotting" / "limits" / "alices.npz")
+        found.append(limits["q_full"])
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    record = read_json(tmp_path / "by slurm" / "sampling" / "run.json")
+    assert record["provenance"]["cpu_seconds"] > 0

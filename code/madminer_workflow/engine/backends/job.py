@@ -83,8 +83,11 @@ class Note:
         return f"{self.name}.{self.index}"
 
     def write(self) -> None:
-        """Writes the file."""
+        """Writes the file; without what a job inherits, which may be the password of a server."""
         plain = dataclasses.asdict(self)
+        for name, value in self.command.variables.items():
+            if os.environ.get(name) == value:
+                del plain["command"]["variables"][name]
         for name in ("folder", "log"):
             plain["command"][name] = str(plain["command"][name])
         plain["command"]["read"] = [str(path) for path in self.command.read]

@@ -67,7 +67,14 @@ class Slurm(Batch):
         )
         fixed = [f"--job-name={name}", f"--array=0-{len(notes) - 1}", "--chdir=/"]
         fixed.append(f"--output={self._folder / name}.%a.out")
-        argv = ["sbatch", "--parsable", "--no-requeue", *fixed, *_options(resources)]
+        argv = [
+            "sbatch",
+            "--parsable",
+            "--export=ALL",
+            "--no-requeue",
+            *fixed,
+            *_options(resources),
+        ]
         return called(argv, script).strip().partition(";")[0]
 
     def diagnosed(self, output: str) -> State:
