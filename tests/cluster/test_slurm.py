@@ -125,7 +125,9 @@ def test_jobs_of_a_run_that_was_killed_are_taken_up(flow: Any, slurm: Any) -> No
         time.sleep(4)
         assert in_queue(slurm) == [job]
         run.send_signal(signal.SIGTERM)
-        assert "stopped by SIGTERM" in run.communicate(timeout=60)[1]
+        messages = run.communicate(timeout=60)[1]
+    assert "stopped by SIGTERM" in messages
+    assert "jobs that go on: 1; the next run takes them up" in messages
     assert in_queue(slurm) == [job]
     with pytest.raises(InputError, match=f"jobs of slurm .* \\({job}\\); go on with BACKEND=slurm"):
         flow.run(backend=Local())

@@ -46,12 +46,14 @@ class Usage:
         cpu_seconds: CPU time of all its processes.
         peak_memory_mb: Largest resident memory of one of its processes, in units of 10^6 bytes;
             at least that of the process that started it, which Linux counts as well.
+        host: The machine, if it may be another one than ours.
     """
 
     started: datetime
     ended: datetime
     cpu_seconds: float
     peak_memory_mb: float
+    host: str | None = None
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,9 @@ def run(
                 with pool:
                     _execute(steering, pool, trackers, _POLL_SECONDS)
             except KeyboardInterrupt:
-                if not keep:
-                    where.vacate(*folders)  # of earlier runs, too, what has not had its turn
+                if not keep:  # of earlier runs, too, what has not had its turn
+                    with contextlib.suppress(RuntimeError):
+                        where.vacate(*folders)
                 raise
         checksums.save()
         outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
 import threading
 from dataclasses import dataclass, field
@@ -8,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from madminer_workflow.engine.backends import batch
 from madminer_workflow.engine.backends.site import Resources, Retries, Site
 from madminer_workflow.engine.backends.slurm import Slurm
 from madminer_workflow.engine.command import Command, Finished
@@ -82,8 +86,13 @@ def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (tmp_path / "bin" / program).write_text(f"#!{sys.executable} -IS\n{STAND_IN.read_text()}")
         (tmp_path / "bin" / program).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    monkeypatch.setattr(batch, "_WINDOW_SECONDS", 0.2)
+    monkeypatch.setattr(batch, "_LEAST_POLL_SECONDS", 0.2)
     monkeypatch.setenv("FAKE", str(tmp_path / "fake"))
     made = Farm(tmp_path)
     yield made
     for backend in made.backends:
-        backend.stop(keep=False)
+        backend.stop(keep=True)
+    for path in (tmp_path / "fake").glob("*.pid"):  # what some tests leave on purpose
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(int(path.read_text()), signal.SIGKILL)

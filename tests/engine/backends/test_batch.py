@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
@@ -55,6 +56,7 @@ def test_a_step_is_a_job(either: Any) -> None:
     assert (finished.status, finished.last_lines) == (3, (str(folder), "a  b"))
     assert finished.verdict is None
     assert finished.usage is not None
+    assert finished.usage.host == os.uname().nodename
     assert (folder / "out").read_text() == "a b\n"
     log = (folder / "_packtivity" / "training.run.log").read_text()
     assert log.splitlines()[-1].endswith("ended with status 3")

@@ -15,6 +15,7 @@ import math
 import re
 import shutil
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -347,11 +348,15 @@ class Batch(ABC):
             for job in self._new:
                 job.end(State.CANCELLED)
             self._new.clear()
+            left, watched = [], list(self._watched)
             if keep or time.monotonic() > self._stopped + _CANCEL_SECONDS:
-                for job in self._watched:
-                    job.end(None)
+                left, watched = watched, left
                 self._watched.clear()
-            watched = list(self._watched)
+            for job in left:
+                job.end(None)
+        if left:
+            why = "go on" if keep else f"cannot be cancelled: {self.name} does not answer"
+            print(f"\njobs that {why}: {len(left)}; the next run takes them up", file=sys.stderr)
         self._cancel(watched)
 
     def close(self) -> None:  # noqa: B027

@@ -225,6 +225,7 @@ def end_of(note: Note, seconds: float) -> Finished | None:
     usage = end["usage"] and Usage(
         **{
             **end["usage"],
+            "host": end["host"],
             "started": datetime.fromisoformat(end["usage"]["started"]),
             "ended": datetime.fromisoformat(end["usage"]["ended"]),
         }
