@@ -106,7 +106,7 @@ class Backend(Protocol):
         """
 
     def vacate(self, *folders: Path) -> None:
-        """Ends what earlier runs have left running in folders of steps or of members."""
+        """Ends what is left running in folders of steps or of members, and holds none of it."""
 
     def stop(self, *, keep: bool) -> None:
         """Ends all commands that are running; called until `run` has returned everywhere.

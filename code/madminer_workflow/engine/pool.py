@@ -160,7 +160,6 @@ class Pool(JobBackend):
         """Returns what a step publishes, after it was run unless it is finished already."""
         folder = Path(state.readwrite[0])
         command, made_from = self._ingredients.of_step(spec, parameters, state, metadata)
-        key = digest(made_from)
         is_forced = label(metadata["wflow_stage"], parameters.json()) in self._forced
         if is_forced:
             self._records.forget(made_from)
@@ -168,24 +167,41 @@ class Pool(JobBackend):
             job.kept = True
             return datamodel.create(published, state.datamodel)
         job.started = time.time()
-        if is_forced or not self._backend.holds(folder, key):
+        if is_forced or not self._backend.holds(folder, digest(made_from)):
             self._records.make_way(folder)
             state.ensure()
+        return self._run(command, made_from, (spec, parameters, state, metadata))
+
+    def _run(self, command: str, made_from: Mapping[str, Any], step: tuple[Any, ...]) -> Any:
+        """Returns what a step publishes, after it was run and recorded.
+
+        Args:
+            command: Its command.
+            made_from: Its ingredients.
+            step: Its specification, parameters, folders and name.
+        """
+        _, parameters, state, _ = step
+        folder = Path(state.readwrite[0])
         ended: list[Finished] = []
 
         def execute(command: Command) -> Finished:
             variables = {**command.variables, **self._backend.variables(command.stage)}
-            command = replace(command, variables=variables, key=key)
+            command = replace(command, variables=variables, key=digest(made_from))
             ended.append(self._backend.run(command, self._runtime.argv(command)))
             return ended[0]
 
         # Packtivity's own log is keyed by the name of a step, which members share.
         options = {"logging": False, "variables": self._variables, "execute": execute}
-        execution = ExecutionConfig(options)
-        published = run_packtivity(spec, parameters, state, metadata, HANDLERS, execution)
-        # What has changed while the step ran, it may have seen before or after that.
-        if self._ingredients.of_step(spec, parameters, state, metadata) == (command, made_from):
-            usage = ended[0].usage if ended else None
-            provenance = self._provenance.of(command, made_from, parameters.json(), usage)
-            self._records.write(folder, made_from, published.json(), provenance)
+        is_recorded = False
+        try:
+            published = run_packtivity(*step, HANDLERS, ExecutionConfig(options))
+            # What has changed while the step ran, it may have seen before or after that.
+            if self._ingredients.of_step(*step) == (command, made_from):
+                usage = ended[0].usage if ended else None
+                provenance = self._provenance.of(command, made_from, parameters.json(), usage)
+                self._records.write(folder, made_from, published.json(), provenance)
+                is_recorded = True
+        finally:
+            if ended and not is_recorded:  # no later run takes up what it has left
+                self._backend.vacate(folder)
         return published

@@ -328,14 +328,18 @@ class Batch(ABC):
         return False
 
     def vacate(self, *folders: Path) -> None:
-        """Cancels the jobs that earlier runs have left in folders, and waits for their end.
+        """Cancels the jobs that are left in folders and waits for their end; forgets all of them.
 
         Args:
             folders: The folders of steps, or of members with several.
         """
-        left = [note for folder in folders for note in jobs.notes(folder)]
-        ours = [note for note in left if note.backend == self.name]
-        self._end([self._watch(note) for note in ours if jobs.end_of(note, 0) is None])
+        left: list[_Job] = []
+        for note in (note for folder in folders for note in jobs.notes(folder)):
+            if jobs.end_of(note, 0):
+                note.path.unlink(missing_ok=True)
+            elif note.backend == self.name:
+                left.append(self._watch(note))
+        self._end(left)
 
     def stop(self, *, keep: bool) -> None:
         """Cancels all jobs, or leaves them to the next run.
@@ -570,18 +574,22 @@ class Batch(ABC):
         for job in watched:
             number = job.note.job or ""
             entry = queue.get(number) or later.get(number) or Entry(State.ENDED)
-            if entry.state is State.ALIVE:
-                if entry.why and entry.why != job.why:
-                    self._note_wait(job.note.command, f" ({entry.why})")
-                job.state, job.why = State.ALIVE, entry.why
-                job.known.set()
-                continue
-            if number in queue:
+            if entry.state is not State.ALIVE and number in queue:
                 self.dismiss([number])
             with self._lock:
-                if job in self._watched:
-                    self._watched.remove(job)
+                if job in self._watched:  # else it was let go meanwhile
+                    self._update(job, entry)
+
+    def _update(self, job: _Job, entry: Entry) -> None:
+        """Notes what has become of a job."""
+        if entry.state is not State.ALIVE:
+            self._watched.remove(job)
             job.end(entry.state, entry.why)
+            return
+        if entry.why and entry.why != job.why:
+            self._note_wait(job.note.command, f" ({entry.why})")
+        job.state, job.why = State.ALIVE, entry.why
+        job.known.set()
 
     def _ended_well(self, job: _Job) -> bool:
         """Returns whether a job that is not in the queue has finished its step."""

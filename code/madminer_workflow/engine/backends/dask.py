@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -165,8 +165,8 @@ class Dask:
         Args:
             folders: The folders of steps, or of members with several.
         """
-        left = (note for folder in folders for note in jobs.notes(folder))
-        _fence(note for note in left if note.backend == self.name)
+        left = [note for folder in folders for note in jobs.notes(folder)]
+        _fence([note for note in left if note.backend == self.name])
 
     def stop(self, *, keep: bool) -> None:  # noqa: ARG002
         """Ends all steps.
@@ -260,13 +260,13 @@ def work(path: str, token: str, grace_seconds: float) -> int:
         over.set()
 
 
-def _fence(notes: Iterable[Note]) -> None:
+def _fence(notes: Sequence[Note]) -> None:
     """Removes notes, and waits until what they had started has ended.
 
     A worker ends its step when the note has gone. One that is gone itself cannot say so.
     """
     left = [note for note in notes if jobs.end_of(note, 0) is None]
-    for note in left:
+    for note in notes:
         note.path.unlink(missing_ok=True)
     deadline = time.monotonic() + max((note.grace_seconds for note in left), default=0)
     for note in left:
