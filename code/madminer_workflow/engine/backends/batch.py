@@ -9,12 +9,10 @@ a job cannot write any more.
 from __future__ import annotations
 
 import contextlib
-import enum
 import logging
 import math
 import re
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -28,6 +26,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from madminer_workflow.engine.backends import job as jobs
+from madminer_workflow.engine.backends.entries import CommandError, Entry, State
 from madminer_workflow.engine.backends.job import Note
 from madminer_workflow.engine.backends.site import Resources, Site
 from madminer_workflow.engine.command import Command, Finished
@@ -35,7 +34,7 @@ from madminer_workflow.engine.logs import last_lines
 from madminer_workflow.engine.records import RECORD
 from madminer_workflow.errors import InputError
 
-__all__ = ["Batch", "CommandError", "Entry", "State", "called"]
+__all__ = ["Batch", "LeftError"]
 
 _TICK_SECONDS = 0.1
 _WINDOW_SECONDS = 0.5
@@ -51,36 +50,6 @@ _SHORT_OF_PATIENCE = re.compile(
     re.IGNORECASE,
 )
 _LOG = logging.getLogger("yadage.jobs")
-
-
-class State(enum.Enum):
-    """What a batch system says of a job."""
-
-    ALIVE = "waits or runs"
-    ENDED = "ended by itself"
-    CANCELLED = "was cancelled"
-    TIMED_OUT = "exceeded its time limit"
-    OUT_OF_MEMORY = "exceeded its memory limit"
-    LOST = "lost its node"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A job in the queue.
-
-    Attributes:
-        state: How it is.
-        name: The name of its submission.
-        why: What else is known.
-    """
-
-    state: State
-    name: str = ""
-    why: str = ""
-
-
-class CommandError(RuntimeError):
-    """A command of the batch system that failed; what it said is the message."""
 
 
 class LeftError(RuntimeError):
@@ -113,29 +82,6 @@ class _Job:
             raise self.error
         if self.state is None:
             raise LeftError(f"job {self.note.job} goes on")
-
-
-def called(argv: Sequence[str], text: str = "") -> str:
-    """Returns what a command of a batch system prints.
-
-    Args:
-        argv: Its words.
-        text: Its standard input.
-
-    Raises:
-        CommandError: It failed.
-    """
-    try:
-        # In a session of its own, Ctrl-C does not end it between a submission and its answer.
-        done = subprocess.run(
-            argv, input=text, capture_output=True, text=True, check=False, start_new_session=True
-        )
-    except OSError as error:
-        raise CommandError(f"{argv[0]}: {error.strerror}") from error
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise CommandError(" ".join(lines[-2:]) or f"{argv[0]}: status {done.returncode}")
-    return done.stdout
 
 
 class Batch(ABC):

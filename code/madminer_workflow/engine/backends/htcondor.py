@@ -7,7 +7,8 @@ import getpass
 from collections.abc import Collection, Iterator, Sequence
 from typing import ClassVar
 
-from madminer_workflow.engine.backends.batch import Batch, CommandError, Entry, State, called
+from madminer_workflow.engine.backends.batch import Batch
+from madminer_workflow.engine.backends.entries import CommandError, Entry, State, called
 from madminer_workflow.engine.backends.job import Note, words
 from madminer_workflow.engine.backends.site import Resources
 
