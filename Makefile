@@ -11,6 +11,9 @@ MEMORY =
 GPU =
 FORCE =
 UNTIL =
+BACKEND = local
+SITE =
+KEEP =
 STEP =
 DETAILS =
 PLANNED =
@@ -28,7 +31,7 @@ REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
 export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT
-export RUNTIME IMAGE MEMORY GPU BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
+export RUNTIME IMAGE MEMORY GPU BACKEND SITE KEEP BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
 VENV = .venv/bin/python
@@ -48,8 +51,9 @@ help: ## Print this list
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run what is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL RUNTIME)
-	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} --runtime "$$RUNTIME" $(CONTAINER)
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run what is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL RUNTIME BACKEND SITE KEEP)
+	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} --runtime "$$RUNTIME" $(CONTAINER) \
+		--backend "$$BACKEND" $${SITE:+--site "$$SITE"} $${KEEP:+--keep}
 
 shell: environment ## Open a shell in the image, with this checkout (RUNTIME IMAGE MEMORY GPU)
 	@PYTHONPATH="$$PWD/code" $(VENV) -m madminer_workflow.engine.runtimes.alone --write "$$PWD" $(CONTAINER) \

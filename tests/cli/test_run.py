@@ -4,12 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
 from madminer_workflow import cli
+from madminer_workflow.cli.run import run
 from madminer_workflow.configuration import load
 from madminer_workflow.engine import launch
+from madminer_workflow.engine.backends import BACKENDS
 from madminer_workflow.engine.command import Command
 from madminer_workflow.engine.graph import State, Step
 from madminer_workflow.events import read_header
@@ -282,3 +285,36 @@ def test_what_containers_cannot_do_is_said_before_the_run(
     assert status(tmp_path, *words) == 2
     assert message in capsys.readouterr().err
     assert launcher.calls == []
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--backend", "slurm", "--site", "{}/site.yml"], "site.yml: job: unknown key, did you"),
+        (["--backend", "dask", "--site", "{}/none.yml"], "none.yml: cannot be read"),
+        (["--site", "{}/site.yml"], "--site: steps of this machine have none"),
+        (["--backend", "slurm"], "backend: slurm needs sbatch, which is not installed"),
+    ],
+)
+def test_a_site_that_cannot_be_used(
+    launcher: Launcher,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    line: str,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "site.yml").write_text("job: 3\n")
+    assert status(tmp_path, *(word.format(tmp_path) for word in words)) == 2
+    error = capsys.readouterr().err
+    assert line in error
+    assert error.count("\n") == 1
+    assert launcher.calls == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_backends_of_the_option_are_those_of_the_engine() -> None:
+    (option,) = [option for option in run.params if option.name == "backend"]
+    assert isinstance(option.type, click.Choice)
+    assert list(option.type.choices) == ["local", *BACKENDS]

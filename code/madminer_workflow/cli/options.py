@@ -32,6 +32,7 @@ __all__ = [
 _PATH = click.Path(path_type=Path)
 _INPUT = "input"
 _RUNTIMES = ("process", "docker", "apptainer")  # as in the engine, which is not loaded for --help
+_BACKENDS = ("local", "slurm", "htcondor", "dask")  # as in the engine, which is not either
 _PROFILES = ("smoke", "default", "full")  # as in the configuration, which is not loaded for --help
 
 
@@ -91,19 +92,17 @@ def what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def where_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options to a command that say in which environment steps run.
+    """Adds the options to a command that say in which environment steps run, and where.
 
     Args:
-        command: The function of the command; it is given `runtime`, a name, and `containers`, the
-            other options by name.
+        command: The function of the command; it is given `where`, these options by name.
     """
+    names = ("runtime", "image", "memory", "gpu", "backend", "site", "keep")
 
     @functools.wraps(command)
-    def gathered(
-        *arguments: Any, image: str | None, memory: str | None, gpu: bool, **others: Any
-    ) -> Any:
-        containers = {"image": image, "memory": memory, "gpu": gpu}
-        return command(*arguments, containers=containers, **others)
+    def gathered(*arguments: Any, **given: Any) -> Any:
+        where = {name: given.pop(name) for name in names}
+        return command(*arguments, where=where, **given)
 
     options = (
         click.option(
@@ -116,6 +115,19 @@ def where_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--image", help="Container image; by default that of the specification."),
         click.option("--memory", help="Largest memory of a step in a container, as 4g."),
         click.option("--gpu", is_flag=True, help="Steps in containers use graphics processors."),
+        click.option(
+            "--backend",
+            type=click.Choice(_BACKENDS),
+            default="local",
+            show_default=True,
+            help="Where steps run: this machine, a batch system, or a pool of workers.",
+        ),
+        click.option(
+            "--site",
+            type=_PATH,
+            help="Profile of the site: resources of jobs (YAML); by default profiles/BACKEND.yml.",
+        ),
+        click.option("--keep", is_flag=True, help="Leave jobs running after Ctrl-C."),
     )
     decorated: Callable[..., Any] = gathered
     for option in reversed(options):

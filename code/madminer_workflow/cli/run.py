@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from madminer_workflow.cli.options import what_to_run, where_to_run
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration import Variant
-    from madminer_workflow.engine.command import Runtime
+    from madminer_workflow.engine.command import Backend, Runtime
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
 
@@ -43,8 +43,9 @@ FROZEN = "_input"
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
-    help="Steps that run at the same time; by default one per core.",
+    help="Steps that run at the same time; by default one per core, or as the site says.",
 )
+@where_to_run
 @click.pass_context
 def run(
     context: click.Context,
@@ -55,8 +56,7 @@ def run(
     jobs: int | None,
     force: tuple[list[str], ...],
     until: tuple[list[str], ...],
-    runtime: str,
-    containers: dict[str, Any],
+    where: dict[str, Any],
 ) -> None:
     """Run the whole workflow, from an event file to limits."""
     from madminer_workflow.engine import launch
@@ -65,14 +65,14 @@ def run(
 
     check_path("output_dir", str(output_dir.absolute()))
     request = resolved(data_file, input_file, profile, force, until)
-    surroundings = Surroundings.of(runtime, containers, output_dir)
+    surroundings = Surroundings.of(where, output_dir)
 
     def claimed(folder: Path) -> Mapping[str, str]:
         click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
         request.freeze(folder / FROZEN)
         return surroundings.track(folder)
 
-    jobs = jobs or launch.n_cores()
+    jobs = jobs or surroundings.jobs
     outcome = launch.run(
         WORKFLOW,
         initdata(data_file, output_dir),
@@ -86,6 +86,8 @@ def run(
         forced=request.forced,
         until=request.until,
         runtime=surroundings.runtime,
+        backend=surroundings.backend,
+        keep=surroundings.keep,
     )
     if outcome.failed:
         click.echo(f"error: {outcome.report()}", err=True)
@@ -97,23 +99,28 @@ def run(
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What steps run in, and where they are tracked.
+    """What steps run in, where, and where they are tracked.
 
     Attributes:
         runtime: In which environment they run.
+        backend: Where they run; None for this machine.
+        jobs: How many run at the same time by default.
+        keep: Whether jobs go on when the run is interrupted.
         track: Prepares the store in the folder of a run and returns the variables of the steps.
     """
 
     runtime: Runtime
+    backend: Backend | None
+    jobs: int
+    keep: bool
     track: Callable[[Path], Mapping[str, str]]
 
     @classmethod
-    def of(cls, name: str, containers: Mapping[str, Any], output_dir: Path) -> Surroundings:
+    def of(cls, where: Mapping[str, Any], output_dir: Path) -> Surroundings:
         """Returns what the options of a run stand for.
 
         Args:
-            name: Name of the runtime.
-            containers: What was chosen for containers.
+            where: These options by name.
             output_dir: The folder of the run.
 
         Raises:
@@ -123,16 +130,31 @@ class Surroundings:
         from madminer_workflow.engine.runtimes import RUNTIMES, Options
         from madminer_workflow.tracking import store
 
-        if name == "process":
-            return cls(RUNTIMES[name](Options(**containers)), store.environment)
         folder = output_dir.resolve()
-        options = Options(
-            **containers,
-            network=store.is_remote(folder),
-            claim=folder / MARKER,
-            shared=(folder / store.ARTIFACTS,),
-        )
-        return cls(RUNTIMES[name](options), store.within_folder)
+        options = Options(**{name: where[name] for name in ("image", "memory", "gpu")})
+        track = store.environment
+        if where["runtime"] != "process":
+            # A job goes on without its run, and must not keep the next one out.
+            claim = folder / MARKER if where["backend"] == "local" else None
+            shared, network = (folder / store.ARTIFACTS,), store.is_remote(folder)
+            options = replace(options, network=network, claim=claim, shared=shared)
+            track = store.within_folder
+        runtime = RUNTIMES[where["runtime"]](options)
+        return cls(runtime, *_place(where["backend"], where["site"], folder), where["keep"], track)
+
+
+def _place(name: str, site: Path | None, folder: Path) -> tuple[Backend | None, int]:
+    """Returns where steps run, None for this machine, and how many at the same time by default."""
+    from madminer_workflow.engine import backends, launch
+    from madminer_workflow.engine.folder import METADATA
+    from madminer_workflow.errors import InputError
+
+    if name == "local":
+        if site:
+            raise InputError("--site: steps of this machine have none, expected another --backend")
+        return None, launch.n_cores()
+    profile = site or PROJECT / "profiles" / f"{name}.yml"
+    return backends.make(name, profile, STAGES, folder / METADATA / "jobs")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 __all__ = ["Backend", "Command", "Finished", "Runtime", "Usage", "image_of"]
 
@@ -23,6 +23,7 @@ class Command:
         read: What it reads besides: the folders of the steps before it, and what it names.
         variables: Environment variables, besides those that every process has.
         log: Where its output goes, line by line and with the time.
+        key: What the step is made from, as a checksum.
     """
 
     stage: str
@@ -32,6 +33,7 @@ class Command:
     read: tuple[Path, ...]
     variables: Mapping[str, str]
     log: Path
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,14 @@ class Usage:
         peak_memory_mb: Largest resident memory of one of its processes, in units of 10^6 bytes;
             at least that of the process that started it, which Linux counts as well. In a
             container that of all processes together, with the files that Linux keeps in memory.
+        host: The machine, if it may be another one than ours.
     """
 
     started: datetime
     ended: datetime
     cpu_seconds: float | None
     peak_memory_mb: float | None
+    host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,13 @@ class Finished:
         status: Exit status; 128 plus the number of the signal that ended it.
         last_lines: The end of its output.
         usage: When it ran and what it used.
+        verdict: Why something else ended it, as a batch system that ran out of patience.
     """
 
     status: int
     last_lines: tuple[str, ...]
     usage: Usage | None = field(default=None, compare=False)
+    verdict: str | None = None
 
 
 class Runtime(Protocol):
@@ -96,7 +102,16 @@ class Runtime(Protocol):
 
 
 class Backend(Protocol):
-    """Where commands run: on this machine, or as jobs of a batch system."""
+    """Where commands run: on this machine, or as jobs of a batch system.
+
+    Attributes:
+        name: What a user calls it.
+    """
+
+    name: ClassVar[str]
+
+    def variables(self, stage: str) -> Mapping[str, str]:
+        """Returns environment variables that depend on where a stage runs."""
 
     def run(self, command: Command, argv: Sequence[str]) -> Finished:
         """Runs a command, as a runtime has put it into words, and waits for its end.
@@ -104,8 +119,24 @@ class Backend(Protocol):
         It is called by several threads at the same time.
         """
 
-    def stop(self) -> None:
-        """Ends all commands that are running; called until `run` has returned everywhere."""
+    def holds(self, folder: Path, key: str) -> bool:
+        """Returns whether an earlier run has left a step to us that is running or has ended well.
+
+        What it has left in this folder that is made from something else, it ends. `run` then
+        takes up what is held.
+        """
+
+    def vacate(self, *folders: Path) -> None:
+        """Ends what is left running in folders of steps or of members, and holds none of it."""
+
+    def stop(self, *, keep: bool) -> None:
+        """Ends all commands that are running; called until `run` has returned everywhere.
+
+        With `keep` those go on that can do so without this process.
+        """
+
+    def close(self) -> None:
+        """Gives back what it holds, when no command is running any more."""
 
 
 def image_of(environment: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from yadage.steering_object import YadageSteering
 
 from madminer_workflow import assets
 from madminer_workflow.engine import crate
+from madminer_workflow.engine.backends import refuse_others
 from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.engine.command import Backend, Runtime, image_of
 from madminer_workflow.engine.controller import Controller
@@ -97,7 +98,8 @@ def run(
     forced: Collection[str] = (),
     until: Collection[str] = (),
     runtime: Runtime | None = None,
-    backend: Callable[[Collection[int]], Backend] = Local,
+    backend: Backend | None = None,
+    keep: bool = False,
     stream: TextIO = sys.stderr,
 ) -> Outcome:
     """Runs a workflow and returns when it has ended, whether or not a step failed.
@@ -119,8 +121,9 @@ def run(
         forced: Labels of steps that are run in any case.
         until: Stages after which to stop; none stands for all.
         runtime: In which environment the steps run; by default that of this process.
-        backend: Makes what runs their commands, and keeps open the files with these descriptors
-            as long as one of them can write into the folder.
+        backend: Where they run; by default as processes of this machine, which keep the folder
+            claimed as long as one of them lives.
+        keep: Whether those go on that can, when the run is interrupted.
         stream: Where progress is written.
 
     Raises:
@@ -134,12 +137,15 @@ def run(
     runtime = runtime or Processes()
     origin, code = _surrounded(origin or {}, code, runtime.check(_images(specification)))
     with claimed(output_dir, stages) as lock:
+        where = backend or Local([lock])
+        folders = stage_folders(output_dir, stages)
+        refuse_others(where.name, folders)
         (output_dir / crate.CRATE).unlink(missing_ok=True)  # it describes a run that has ended
         frozen = Path(METADATA) / "workflow.json"
         write_json(output_dir / frozen, specification)
         checksums = Checksums(output_dir / METADATA / "checksums.json")
-        folders = stage_folders(output_dir, stages)
-        records = Records(folders, output_dir / METADATA / "earlier", checksums, table)
+        aside = output_dir / METADATA / "earlier"
+        records = Records(folders, aside, checksums, table, where.vacate)
         roots = [output_dir, *map(Path, initdata.values())]
         ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
@@ -148,17 +154,24 @@ def run(
         steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
         log = output_dir / METADATA / "engine.log"
         provenance = Provenance(output_dir, origin, settings)
-        place = (runtime, backend([lock]))
-        pool = Pool(jobs, variables, *place, records, ingredients, provenance, forced)
-        with engine_log(log), Interruption() as interruption, pool:
+        place = (runtime, where)
+        pool = Pool(jobs, variables, *place, records, ingredients, provenance, forced, keep=keep)
+        with engine_log(log), Interruption() as interruption:
             trackers = [Journal(output_dir), Progress(stream), interruption]
-            _execute(steering, pool, trackers, _POLL_SECONDS)
+            try:
+                with pool:
+                    _execute(steering, pool, trackers, _POLL_SECONDS)
+            except KeyboardInterrupt:
+                if not keep:  # of earlier runs, too, what has not had its turn
+                    with contextlib.suppress(RuntimeError):
+                        where.vacate(*folders)
+                raise
         checksums.save()
         outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
         with contextlib.suppress(OSError):  # of a full disk: no result is in it
             crate.write(output_dir, workflow, frozen, outcome.steps, table)
         if outcome.is_complete and not until:
-            _tidy(folders, outcome, records)
+            _tidy(folders, outcome, records, where)
     return outcome
 
 
@@ -199,11 +212,13 @@ def _minor(version: str) -> list[str]:
     return version.split(".")[:2]
 
 
-def _tidy(folders: Collection[Path], outcome: Outcome, records: Records) -> None:
+def _tidy(folders: Collection[Path], outcome: Outcome, records: Records, backend: Backend) -> None:
     """Removes what earlier runs have made and nothing of this one stands in."""
-    for folder in folders:
-        if not any(step.folder.is_relative_to(folder) for step in outcome.steps):
-            remove(folder)
+    used = [step.folder for step in outcome.steps]
+    left = [top for top in folders if not any(folder.is_relative_to(top) for folder in used)]
+    backend.vacate(*left)
+    for folder in left:
+        remove(folder)
     records.tidy()
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-__all__ = ["last_line", "logs", "progress", "warnings"]
+__all__ = ["last_line", "last_lines", "logs", "progress", "warnings"]
 
 _PROGRESS = "PROGRESS: "
 _WARNING = "WARNING: "
 _STAMP = len("2026-01-01 00:00:00 ")
+_STAMPED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 _TAIL_BYTES = 4096
+_N_LAST_LINES = 8
 
 
 def logs(folder: Path) -> list[Path]:
@@ -55,12 +58,25 @@ def last_line(folder: Path) -> str | None:
     return next((line for line in reversed(_last_lines(folder)) if line.strip()), None)
 
 
+def last_lines(log: Path) -> tuple[str, ...]:
+    """Returns the end of the output in a log, without time stamps and empty lines.
+
+    Args:
+        log: The file; it may be missing.
+    """
+    lines = _tail(log) if log.is_file() else []
+    stamped = [line[_STAMP:].strip() for line in lines if _STAMPED.match(line)]
+    return tuple(line for line in stamped if line and not line.startswith("$ "))[-_N_LAST_LINES:]
+
+
 def _last_lines(folder: Path) -> list[str]:
     """Returns the last lines of the output of a step, without their time stamps."""
-    lines: list[str] = []
-    for log in logs(folder):
-        with open(log, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-        lines += [line[_STAMP:] for line in text.splitlines()]
+    lines = [line[_STAMP:] for log in logs(folder) for line in _tail(log)]
     return [line for line in lines if not line.startswith("$ ")]
+
+
+def _tail(log: Path) -> list[str]:
+    """Returns the last lines of a file."""
+    with open(log, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL_BYTES))
+        return file.read().decode(errors="replace").splitlines()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from packtivity import datamodel
 from packtivity.syncbackends import ExecutionConfig, run_packtivity
 
+from madminer_workflow.engine.checksums import digest
 from madminer_workflow.engine.command import Backend, Command, Finished, Runtime
 from madminer_workflow.engine.graph import label
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients
@@ -81,6 +83,8 @@ class Pool(JobBackend):
         ingredients: Ingredients,
         provenance: Provenance,
         forced: Collection[str] = (),
+        *,
+        keep: bool = False,
     ) -> None:
         """Makes an idle pool.
 
@@ -93,6 +97,7 @@ class Pool(JobBackend):
             ingredients: Tells what steps are made from.
             provenance: Describes how finished steps were made.
             forced: The labels of steps that are run again nevertheless.
+            keep: Whether steps go on that can, when the run is interrupted.
         """
         self._variables = dict(variables)
         self._runtime = runtime
@@ -101,6 +106,7 @@ class Pool(JobBackend):
         self._ingredients = ingredients
         self._provenance = provenance
         self._forced = frozenset(forced)
+        self._keep = keep
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="step")
         self._jobs: list[Job] = []
 
@@ -114,11 +120,16 @@ class Pool(JobBackend):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Starts no more steps, ends those that run, and returns when all have ended."""
+        """Starts no more steps, ends those that run, and returns when all have ended.
+
+        After a logout or `kill`, steps go on that can do without this process.
+        """
         self._threads.shutdown(wait=False, cancel_futures=True)
+        keep = self._keep or isinstance(error, SystemExit)
         while not all(job.future.done() for job in self._jobs):
-            self._backend.stop()  # again, for what has just been starting
+            self._backend.stop(keep=keep)  # again, for what has just been starting
             time.sleep(0.05)
+        self._backend.close()
 
     def submit(
         self, spec: Mapping[str, Any], parameters: Any, state: Any, metadata: Mapping[str, Any]
@@ -149,17 +160,33 @@ class Pool(JobBackend):
         """Returns what a step publishes, after it was run unless it is finished already."""
         folder = Path(state.readwrite[0])
         command, made_from = self._ingredients.of_step(spec, parameters, state, metadata)
-        if label(metadata["wflow_stage"], parameters.json()) in self._forced:
+        is_forced = label(metadata["wflow_stage"], parameters.json()) in self._forced
+        if is_forced:
             self._records.forget(made_from)
         elif (published := self._records.find(folder, made_from)) is not None:
             job.kept = True
             return datamodel.create(published, state.datamodel)
         job.started = time.time()
-        self._records.make_way(folder)
-        state.ensure()
+        if is_forced or not self._backend.holds(folder, digest(made_from)):
+            self._records.make_way(folder)
+            state.ensure()
+        return self._run(command, made_from, (spec, parameters, state, metadata))
+
+    def _run(self, command: str, made_from: Mapping[str, Any], step: tuple[Any, ...]) -> Any:
+        """Returns what a step publishes, after it was run and recorded.
+
+        Args:
+            command: Its command.
+            made_from: Its ingredients.
+            step: Its specification, parameters, folders and name.
+        """
+        _, parameters, state, _ = step
+        folder = Path(state.readwrite[0])
         ended: list[Finished] = []
 
         def execute(command: Command) -> Finished:
+            variables = {**command.variables, **self._backend.variables(command.stage)}
+            command = replace(command, variables=variables, key=digest(made_from))
             finished = self._backend.run(command, self._runtime.argv(command))
             ended.append(self._runtime.finished(command, finished))
             return ended[0]
@@ -171,11 +198,16 @@ class Pool(JobBackend):
             "read": self._ingredients.read(command, folder),
             "execute": execute,
         }
-        execution = ExecutionConfig(options)
-        published = run_packtivity(spec, parameters, state, metadata, HANDLERS, execution)
-        # What has changed while the step ran, it may have seen before or after that.
-        if self._ingredients.of_step(spec, parameters, state, metadata) == (command, made_from):
-            usage = ended[0].usage if ended else None
-            provenance = self._provenance.of(command, made_from, parameters.json(), usage)
-            self._records.write(folder, made_from, published.json(), provenance)
+        is_recorded = False
+        try:
+            published = run_packtivity(*step, HANDLERS, ExecutionConfig(options))
+            # What has changed while the step ran, it may have seen before or after that.
+            if self._ingredients.of_step(*step) == (command, made_from):
+                usage = ended[0].usage if ended else None
+                provenance = self._provenance.of(command, made_from, parameters.json(), usage)
+                self._records.write(folder, made_from, published.json(), provenance)
+                is_recorded = True
+        finally:
+            if ended and not is_recorded:  # no later run takes up what it has left
+                self._backend.vacate(folder)
         return published

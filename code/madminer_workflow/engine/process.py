@@ -9,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
 
 from madminer_workflow.engine.command import Command, Finished, Usage
 
@@ -32,6 +34,8 @@ _N_LAST_LINES = 8
 
 class Local:
     """The backend of this machine: each command is a group of processes."""
+
+    name: ClassVar[str] = "local"
 
     def __init__(self, inherited: Collection[int] = ()) -> None:
         """Runs nothing yet.
@@ -64,12 +68,43 @@ class Local:
             file.write(f"{_now()} ended with status {status}\n")
         return Finished(status if status >= 0 else 128 - status, tuple(filter(None, last)), usage)
 
-    def stop(self) -> None:
-        """Kills all commands that are running, with everything that they started."""
+    def variables(self, stage: str) -> Mapping[str, str]:  # noqa: ARG002
+        """Returns nothing: all stages run on this machine.
+
+        Args:
+            stage: A stage.
+        """
+        return {}
+
+    def holds(self, folder: Path, key: str) -> bool:  # noqa: ARG002
+        """Returns that nothing is left of earlier runs.
+
+        Args:
+            folder: The folder of a step.
+            key: What it is made from.
+        """
+        return False
+
+    def vacate(self, *folders: Path) -> None:
+        """Does nothing: no command outlives its run.
+
+        Args:
+            folders: The folders of steps.
+        """
+
+    def stop(self, *, keep: bool = False) -> None:  # noqa: ARG002
+        """Kills all commands that are running, with everything that they started.
+
+        Args:
+            keep: Has no effect: none of them can do without us.
+        """
         with self._lock:
             processes = list(self._running)
         for process in processes:
             self._kill(process)
+
+    def close(self) -> None:
+        """Does nothing: nothing is held."""
 
     @contextlib.contextmanager
     def _started(self, command: Command, argv: Sequence[str]) -> Iterator[subprocess.Popen[str]]:

@@ -59,6 +59,7 @@ class Provenance:
                 **_used(usage),
                 "seed": (values.get("settings") or {}).get("seed"),
                 **self._origin,
+                **({"host": usage.host} if usage and usage.host else {}),
                 "argv": shlex.split(command),
             },
             "parameters": values,

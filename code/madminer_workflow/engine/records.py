@@ -11,7 +11,7 @@ import contextlib
 import json
 import shutil
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ class Records:
         aside: Path,
         checksums: Checksums,
         table: Sequence[assets.Step] = (),
+        vacate: Callable[[Path], None] = lambda _: None,
     ) -> None:
         """Finds what earlier runs have finished.
 
@@ -53,8 +54,10 @@ class Records:
             aside: Where finished folders wait that are in the way of others.
             checksums: What computes checksums.
             table: What the steps may write; those that are not in it may write anything.
+            vacate: Ends what may be running in a folder before it is moved or removed.
         """
         self._table = {step.name: step for step in table}
+        self._vacate = vacate
         self._aside = aside
         self._checksums = checksums
         self._lock = threading.Lock()
@@ -178,6 +181,7 @@ class Records:
                 folder.rename(target)
                 self._places[key] = target
                 return
+        self._vacate(folder)
         remove(folder)
 
 

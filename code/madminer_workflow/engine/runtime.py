@@ -36,13 +36,15 @@ class StepError(RuntimeError):
 
     @property
     def reason(self) -> str:
-        """The last line of the output, or the status if there was none."""
-        return [f"status {self.finished.status}", *self.finished.last_lines][-1]
+        """What ended it, else the last line of the output, or the status if there was none."""
+        lines = [f"status {self.finished.status}", *self.finished.last_lines]
+        return self.finished.verdict or lines[-1]
 
     def __str__(self) -> str:
-        """Returns the status, the last lines of the output and where the others are."""
+        """Returns what ended it, the last lines of the output and where the others are."""
+        why = self.finished.verdict or f"status {self.finished.status}"
         lines = "".join(f"  {line}\n" for line in self.finished.last_lines)
-        return f"status {self.finished.status}\n{lines}log: {self.log}"
+        return f"{why}\n{lines}log: {self.log}"
 
 
 def local(
