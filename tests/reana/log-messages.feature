@@ -18,7 +18,7 @@ Feature: Log messages
         When the workflow is finished
         Then the job logs for the "sampling" step should contain "effective events at least"
         And the job logs for the "training" step should contain "PROGRESS: epoch 1/"
-        And the job logs for the "evaluation" step should contain "held-out events"
+        And the job logs for the "evaluation_0" step should contain "held-out events"
 
     Scenario: The limits are printed
         When the workflow is finished

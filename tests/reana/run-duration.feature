@@ -13,5 +13,5 @@ Feature: Run duration
         Then the duration of the step "configuration" should be less than 10 minutes
         And the duration of the step "sampling" should be less than 10 minutes
         And the duration of the step "training" should be less than 20 minutes
-        And the duration of the step "evaluation" should be less than 20 minutes
+        And the duration of the step "evaluation_0" should be less than 20 minutes
         And the duration of the step "plotting" should be less than 20 minutes

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -170,7 +170,7 @@ def noted(command: Command, finished: Finished, line: str) -> Finished:
     """
     with open(command.log, "a", encoding="utf-8") as log:
         log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
-    return Finished(finished.status, (*finished.last_lines, line), finished.usage)
+    return replace(finished, last_lines=(*finished.last_lines, line))
 
 
 def tried(image: str, argv: Callable[[Command], Sequence[str]]) -> dict[str, Any]:
