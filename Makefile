@@ -51,7 +51,7 @@ help: ## Print this list
 
 environment: .venv/.requirements.lock ## Create the virtual environment
 
-yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run what is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL RUNTIME BACKEND SITE KEEP)
+yadage-run: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Run what is left (DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE RUNTIME BACKEND)
 	@$(VENV) -m madminer_workflow run $(WHAT) $${JOBS:+--jobs "$$JOBS"} --runtime "$$RUNTIME" $(CONTAINER) \
 		--backend "$$BACKEND" $${SITE:+--site "$$SITE"} $${KEEP:+--keep}
 

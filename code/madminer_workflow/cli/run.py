@@ -45,7 +45,6 @@ FROZEN = "_input"
     type=click.IntRange(min=1),
     help="Steps that run at the same time; by default one per core, or as the site says.",
 )
-@where_to_run
 @click.pass_context
 def run(
     context: click.Context,

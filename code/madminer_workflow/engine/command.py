@@ -20,7 +20,8 @@ class Command:
         text: A shell command.
         image: The container image that the specification names, with its tag.
         folder: Where it is run; the only folder that it writes into.
-        read: What it reads besides: the folders of the steps before it, and what it names.
+        read: What it reads besides: the folders of the steps before it; for a runtime what it
+            names, too.
         variables: Environment variables, besides those that every process has.
         log: Where its output goes, line by line and with the time.
         key: What the step is made from, as a checksum.

@@ -182,22 +182,19 @@ class Pool(JobBackend):
         """
         _, parameters, state, _ = step
         folder = Path(state.readwrite[0])
+        named = self._ingredients.read(command, folder)
         ended: list[Finished] = []
 
         def execute(command: Command) -> Finished:
             variables = {**command.variables, **self._backend.variables(command.stage)}
             command = replace(command, variables=variables, key=digest(made_from))
-            finished = self._backend.run(command, self._runtime.argv(command))
+            argv = self._runtime.argv(replace(command, read=(*command.read, *named)))
+            finished = self._backend.run(command, argv)
             ended.append(self._runtime.finished(command, finished))
             return ended[0]
 
         # Packtivity's own log is keyed by the name of a step, which members share.
-        options = {
-            "logging": False,
-            "variables": self._variables,
-            "read": self._ingredients.read(command, folder),
-            "execute": execute,
-        }
+        options = {"logging": False, "variables": self._variables, "execute": execute}
         is_recorded = False
         try:
             published = run_packtivity(*step, HANDLERS, ExecutionConfig(options))

@@ -58,8 +58,7 @@ def local(
 
     Args:
         config: Execution settings; `execute` among them, if it is there, runs a command and says
-            how it ended, `variables` are environment variables for every step, and `read` what
-            the command reads besides the folders of the steps before it.
+            how it ended, and `variables` are environment variables for every step.
         environment: The environment in the step's specification.
         state: The folders of the step.
         job: The command.
@@ -74,7 +73,7 @@ def local(
         text=job["command"],
         image=image_of(environment),
         folder=Path(state.readwrite[0]),
-        read=(*map(Path, state.readonly), *config.config.get("read", ())),
+        read=tuple(map(Path, state.readonly)),
         variables={**config.config.get("variables", {}), **own},
         log=Path(state.metadir) / f"{metadata['name']}.run.log",
     )
