@@ -113,6 +113,12 @@ def _drawn(folder: str, which: str) -> tuple[Asset, ...]:
     )
 
 
+def _tracked(stage: str) -> Asset:
+    """Returns what a step leaves to be logged, where a run gathers it."""
+    what = "what MLflow is to show of the step, docs/MLFLOW.md"
+    return Asset(f"{stage} record", "tracking.json", "JSON", what, True)
+
+
 STEPS = (
     Step(
         name="configuration",
@@ -164,6 +170,7 @@ STEPS = (
             *("<method>.theta_0", "<method>.theta_1", "<method>.samples", "<method>.traits"),
         ),
         outputs=(
+            _tracked("sampling"),
             Asset("training sample", "samples/<method>/train.npz", "npz", _SAMPLES),
             Asset("validation sample", "samples/<method>/validation.npz", "npz", _SAMPLES, True),
             Asset("test sample", "samples/<method>/test.npz", "npz", _SAMPLES, True),
@@ -193,6 +200,7 @@ STEPS = (
             *("<method>.class", "<method>.code", "<method>.settings"),
         ),
         outputs=(
+            _tracked("training"),
             Asset(
                 "model",
                 "models/<method>_<member>/<path>",
@@ -218,6 +226,7 @@ STEPS = (
             *("<method>.samples", "<method>.traits"),
         ),
         outputs=(
+            _tracked("evaluation"),
             Asset(
                 "result",
                 "results/<method>_<member>/result.npz",
@@ -255,6 +264,7 @@ STEPS = (
             *("<method>.samples", "<method>.traits"),
         ),
         outputs=(
+            _tracked("plotting"),
             *_drawn("", ""),
             Asset(
                 "comparison",

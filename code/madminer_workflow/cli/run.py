@@ -57,14 +57,15 @@ def run(
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
     from madminer_workflow.storage.provenance import machine, software
-    from madminer_workflow.tracking import store
+    from madminer_workflow.tracking.follow import Follower
 
     check_path("output_dir", str(output_dir.absolute()))
     request = resolved(data_file, input_file, profile, force, until)
+    follower = context.with_resource(Follower())  # which ends with the command, however it ends
 
     def claimed(folder: Path) -> Mapping[str, str]:
         request.freeze(folder / FROZEN)
-        return store.environment(folder)
+        return follower.start(folder)
 
     jobs = jobs or launch.n_cores()
     click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)

@@ -1,97 +1,182 @@
-"""The tracking store of a run: an SQLite file and a folder of artifacts beside the results."""
+"""The tracking store of a run: an SQLite file and a folder of artifacts beside the results.
+
+MLFLOW_TRACKING_URI names another one, such as a server. It may hold a password, which is never
+written or printed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import logging
 import os
-import sqlite3
-from collections.abc import Mapping
+import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["EXPERIMENTS", "environment", "experiment", "prepare"]
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+__all__ = [
+    "EXPERIMENT",
+    "FILE",
+    "QUIET",
+    "URI",
+    "check_exists",
+    "client",
+    "masked",
+    "open_existing",
+    "open_store",
+    "reason",
+    "uri_of",
+]
+
+URI = "MLFLOW_TRACKING_URI"
+FILE = "mlflow.db"
+EXPERIMENT = "madminer-workflow"
+"""The experiment of all runs, so that steps stand below the run that they belong to."""
 
 _SQLITE = "sqlite:///"
+_ARTIFACTS = "mlruns"
+QUIET = {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of a server that is down nobody waits minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+}
 
 
-def experiment(entry_point: str) -> str:
-    """Returns the experiment of an entry point of MLproject, whose runs can be compared.
-
-    Args:
-        entry_point: Name of the entry point.
-    """
-    return f"madminer-{entry_point}"
-
-
-EXPERIMENTS = tuple(experiment(step) for step in ("sample", "train", "eval", "plot"))
-"""The experiments of all steps."""
-
-
-def environment(output_dir: Path) -> Mapping[str, str]:
-    """Prepares the store of a run and returns the variables that lead its steps there.
+def uri_of(output_dir: Path) -> str:
+    """Returns the URI of the store of a run.
 
     Args:
         output_dir: The folder of the run; not used where MLFLOW_TRACKING_URI names a store.
-
-    Raises:
-        InputError: The store that MLFLOW_TRACKING_URI names cannot be used.
     """
-    file = output_dir / "mlflow.db"
-    own = f"{_SQLITE}{file}"
-    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI", own))
-    try:
-        if uri == own and not file.exists():
-            _create(file, output_dir / "mlruns")
-        prepare(uri, output_dir / "mlruns" if uri == own else None)
-    except Exception as error:  # whatever SQLite, SQLAlchemy, requests and MLflow raise
-        line = str(error).partition("\n")[0]
-        raise InputError(f"MLFLOW_TRACKING_URI: {uri} cannot be used ({line})") from error
-    return {"MLFLOW_TRACKING_URI": uri}
+    given = os.environ.get(URI) or f"{_SQLITE}{output_dir.absolute() / FILE}"
+    if not given.startswith(_SQLITE):
+        return given
+    return f"{_SQLITE}{Path(given.removeprefix(_SQLITE)).absolute()}"
 
 
-def prepare(uri: str, artifact_root: Path | None) -> None:
-    """Creates the tables and experiments of a store, which parallel steps would race for.
+def masked(text: str) -> str:
+    """Returns a text without the users and passwords of its URIs.
 
     Args:
-        uri: The tracking URI.
-        artifact_root: The folder of artifacts; None leaves it to the store.
+        text: The text.
+
+    >>> masked("cannot reach http://me:secret@host:5000/api")
+    'cannot reach http://***@host:5000/api'
     """
-    if _has_experiments(uri):
-        return
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # read when MLflow is imported
+    return re.sub(r"(\w://)[^/\s]*@", r"\1***@", text)
+
+
+def reason(error: BaseException) -> str:
+    """Returns in one line why a store cannot be used.
+
+    Args:
+        error: What SQLAlchemy, requests or MLflow have raised.
+    """
+    text = str(error)
+    if "error code 401" in text or "error code 403" in text:
+        return "the server refuses user and password"
+    if "Max retries exceeded" in text or "Connection refused" in text:
+        return "the server does not answer"
+    lines = masked(text).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def client(uri: str | None) -> MlflowClient:
+    """Imports MLflow, quietly, and returns its client of a store.
+
+    Args:
+        uri: The URI of the store; None for the one that MLflow itself takes.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("alembic").setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # those of MLflow and its many packages
     from mlflow.tracking import MlflowClient
 
-    client = MlflowClient(uri)
-    for name in EXPERIMENTS:
-        if client.get_experiment_by_name(name) is None:
-            location = str(artifact_root / name) if artifact_root else None
-            client.create_experiment(name, artifact_location=location)
+    return MlflowClient(uri)
 
 
-def _create(file: Path, artifact_root: Path) -> None:
+def open_store(output_dir: Path) -> tuple[MlflowClient, str]:
+    """Opens the store of a run, which is made if it is missing.
+
+    Args:
+        output_dir: The folder of the run.
+
+    Returns:
+        The client of the store and the identifier of the experiment.
+    """
+    uri, own = uri_of(output_dir), output_dir.absolute() / FILE
+    if uri != f"{_SQLITE}{own}":
+        mlflow = client(uri)
+        return mlflow, _experiment(mlflow, None)
+    with _locked(output_dir):  # steps that a user runs side by side would race for making it
+        if not own.exists():
+            _create(own)
+    mlflow = client(uri)
+    return mlflow, _experiment(mlflow, output_dir)
+
+
+def open_existing(output_dir: Path) -> tuple[MlflowClient, str]:
+    """Opens the store of a run to read from it.
+
+    Args:
+        output_dir: The folder of the run.
+
+    Raises:
+        InputError: There is none.
+    """
+    check_exists(output_dir)
+    return open_store(output_dir)
+
+
+def check_exists(output_dir: Path) -> None:
+    """Refuses a folder without a store, if no other store is named.
+
+    Args:
+        output_dir: The folder of the run.
+
+    Raises:
+        InputError: There is no store.
+    """
+    file = output_dir.absolute() / FILE
+    if uri_of(output_dir) == f"{_SQLITE}{file}" and not file.exists():
+        raise InputError(f"output_dir: {output_dir} has no {FILE}, expected the folder of a run")
+
+
+def _create(file: Path) -> None:
     """Makes a store that has its name when it is complete; MLflow cannot go on with half of one."""
     partial = file.with_name(f".partial-{file.name}")
     partial.unlink(missing_ok=True)
-    prepare(f"{_SQLITE}{partial}", artifact_root)
+    _experiment(client(f"{_SQLITE}{partial}"), file.parent)
     partial.replace(file)
 
 
-def _absolute(uri: str) -> str:
-    """Returns the URI of a store independent of the folder that a step runs in."""
-    if not uri.startswith(_SQLITE):
-        return uri
-    return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}"
+def _experiment(mlflow: MlflowClient, folder: Path | None) -> str:
+    """Returns the identifier of the experiment, with its artifacts in a folder or where they go."""
+    if found := mlflow.get_experiment_by_name(EXPERIMENT):
+        return str(found.experiment_id)
+    location = str(folder.absolute() / _ARTIFACTS) if folder else None
+    # Without the tag the web interface asks whether these are language models.
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
 
 
-def _has_experiments(uri: str) -> bool:
-    """Returns whether an SQLite store is complete, without the seconds of importing MLflow."""
-    if not uri.startswith(_SQLITE):
-        return False
-    with contextlib.closing(sqlite3.connect(uri.removeprefix(_SQLITE))) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        if "experiments" not in tables:
-            return False
-        names = {name for (name,) in database.execute("SELECT name FROM experiments")}
-    return names.issuperset(EXPERIMENTS)
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process makes a store in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # of a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
