@@ -30,7 +30,6 @@ from madminer_workflow.tracking.runs import (
     RUNNING,
     log_record,
     milliseconds,
-    tag,
     tags_of,
     text,
 )
@@ -41,10 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FLOW", "Gatherer", "flows", "found"]
 
-FLOW = "madminer.flow"
-"""The tag with the flow that a run belongs to."""
+FLOW = "flow"
+"""The stage of the run of a whole flow."""
 
-_FOLDER, _KEY, _PARENT = "madminer.folder", "madminer.key", "mlflow.parentRunId"
+_FLOW, _FOLDER, _KEY = "madminer.flow", "madminer.folder", "madminer.key"
+_PARENT = "mlflow.parentRunId"
 _IDENTITY = "mlflow.json"
 _LAST = "plotting"  # the stage whose numbers are those of a flow
 _SOURCE = {"mlflow.source.name": "madminer-workflow", "mlflow.source.type": "PROJECT"}
@@ -67,6 +67,7 @@ class Gatherer:
         self._client, self._experiment = client, experiment
         self._output_dir = output_dir.resolve()
         self._identity = _identity(output_dir)
+        self._ended: set[str] = set()
         self._runs = {run.data.tags[_KEY]: run for run in self._complete(self._search())}
         self._records: dict[Path, tuple[str, Record]] = {}
         self._shared: dict[str, object] = {}
@@ -84,10 +85,10 @@ class Gatherer:
         new = {key: entry for key, entry in new.items() if key not in self._runs}
         is_active = any(entry.state not in ("kept", "waiting") for entry in report.steps)
         if flow not in self._runs and (new or is_active):
-            self._create(flow, flow, report.started, {"stage": "flow"}, self._output_dir.name)
+            self._create(flow, flow, report.started, {"stage": FLOW}, self._output_dir.name)
         for key, entry in new.items():
             self._log_step(flow, key, entry)
-        if flow in self._runs and (new or self._runs[flow].info.status == RUNNING):
+        if flow in self._runs and (new or self._is_running(flow)):
             self._describe(flow, report)
         return len(new)
 
@@ -114,26 +115,29 @@ class Gatherer:
     def _end_others(self, flow: str) -> None:
         """Marks as killed what other flows have left: only one can be using the folder."""
         for key, run in self._runs.items():
-            if run.info.status == RUNNING and run.data.tags.get(FLOW) != flow:
+            if self._is_running(key) and run.data.tags.get(_FLOW) != flow:
                 self._end(key, KILLED, None)
+
+    def _is_running(self, key: str) -> bool:
+        """Returns whether a run has not ended in the store."""
+        return key not in self._ended and self._runs[key].info.status == RUNNING
 
     def _end(self, key: str, status: str, when: datetime | None) -> None:
         """Ends a run."""
         run_id = self._runs[key].info.run_id
         self._client.set_terminated(run_id, status, when and milliseconds(when.timestamp()))
-        self._runs[key] = self._client.get_run(run_id)
+        self._ended.add(key)
 
     def _create(
         self, flow: str, key: str, when: datetime, tags: Mapping[str, object], name: str
-    ) -> str:
+    ) -> Run:
         """Makes a run."""
-        tags = {_FOLDER: self._identity, FLOW: flow, _KEY: key, **_SOURCE, **tags}
+        tags = {_FOLDER: self._identity, _FLOW: flow, _KEY: key, **_SOURCE, **tags}
         tags = {name: text(value) for name, value in tags.items() if value is not None}
-        run = self._client.create_run(
+        self._runs[key] = self._client.create_run(
             self._experiment, milliseconds(when.timestamp()), tags, run_name=name
         )
-        self._runs[key] = run
-        return str(run.info.run_id)
+        return self._runs[key]
 
     def _is_logged(self, entry: Entry) -> bool:
         """Returns whether a step that has ended gets a run."""
@@ -157,32 +161,29 @@ class Gatherer:
     def _log_step(self, flow: str, key: str, entry: Entry) -> None:
         """Logs a step that has ended."""
         begin, end, usage = _course(entry)
-        parent = {_PARENT: self._runs[flow].info.run_id}
-        run_id = self._create(flow, key, begin, {**parent, **self._shared}, entry.label)
+        tags = {_PARENT: self._runs[flow].info.run_id, **self._shared, "error": entry.reason}
+        run = self._create(flow, key, begin, tags, entry.label)
         found = self._record(entry.folder) if _STATUS[entry.state] == FINISHED else None
         record = found[1] if found else _without_record(entry)
         self._shared |= _shared([record])
         record = replace(record, name=entry.label, metrics={**record.metrics, **usage})
-        log_record(self._client, run_id, record, entry.folder)
-        if entry.reason:
-            tag(self._client, run_id, {"error": entry.reason})
+        log_record(self._client, run, record, entry.folder)
         self._end(key, _STATUS[entry.state], end)
 
     def _describe(self, flow: str, report: Report) -> None:
         """Fills the run of a flow from its steps, and ends it if the flow has ended."""
-        run_id = self._runs[flow].info.run_id
         known = [self._record(entry.folder) for entry in report.steps if _is_finished(entry)]
         records = [found[1] for found in known if found]
         methods = _unique(record.tags.get("method") for record in records)
-        name = ": ".join(filter(None, [self._output_dir.name, ", ".join(methods)]))
         states = [entry.state for entry in report.steps]
-        counts = {f"steps.{state}": states.count(state) for state in _unique(states)}
-        tag(self._client, run_id, {"mlflow.runName": name, **_shared(records), **counts})
-        if report.state != State.RUNNING.value:
-            summary = _summary(name, records)
-            log_record(self._client, run_id, summary, self._output_dir)
+        tags = _shared(records) | {f"steps.{one}": states.count(one) for one in _unique(states)}
+        summary = Record(": ".join(filter(None, [self._output_dir.name, ", ".join(methods)])), FLOW)
+        if has_ended := report.state != State.RUNNING.value:
+            summary = _summary(summary, records)
             reasons = [f"{one.label}: {one.reason}" for one in report.steps if one.reason]
-            tag(self._client, run_id, {"error": "; ".join(reasons) or None})
+            tags["error"] = "; ".join(reasons) or None
+        log_record(self._client, self._runs[flow], replace(summary, tags=tags), self._output_dir)
+        if has_ended:
             self._end(flow, _STATUS[report.state], report.written)
 
 
@@ -216,7 +217,7 @@ def flows(client: MlflowClient, experiment: str) -> list[Run]:
         client: The client of the store.
         experiment: The identifier of the experiment.
     """
-    return list(client.search_runs([experiment], "tags.stage = 'flow'", max_results=1000))
+    return list(client.search_runs([experiment], f"tags.stage = '{FLOW}'", max_results=1000))
 
 
 def _records(folder: Path) -> Iterator[Path]:
@@ -261,18 +262,16 @@ def _without_record(entry: Entry) -> Record:
     return Record(entry.label, entry.stage, params=words, tags=words, artifacts=logs)
 
 
-def _summary(name: str, records: Sequence[Record]) -> Record:
-    """Returns what is to be logged of a flow: what its steps share, and what the last one found."""
+def _summary(flow: Record, records: Sequence[Record]) -> Record:
+    """Fills the record of a flow: with what went into its steps and what the last one found."""
     values: dict[str, list[str]] = {}
     for record in records:
         for key, value in record.params.items():
             values.setdefault(key, []).append(text(value))
     params = {k: ", ".join(_unique(v)) for k, v in values.items() if k not in _PER_MEMBER}
-    last = next((record for record in records if record.stage == _LAST), Record(name, ""))
+    metrics = next((record.metrics for record in records if record.stage == _LAST), {})
     dataset = next((record.dataset for record in records if record.dataset), None)
-    return replace(
-        last, name=name, stage="flow", params=params, tags={}, artifacts=(), dataset=dataset
-    )
+    return replace(flow, params=params, metrics=metrics, dataset=dataset)
 
 
 def _unique(values: Iterable[object]) -> list[str]:

@@ -142,6 +142,7 @@ def _log_here(run_id: str, record: Record, folder: Path) -> None:
     from madminer_workflow.tracking.runs import log_record
 
     try:
-        log_record(store.client(os.environ.get(store.URI)), run_id, record, folder)
+        client = store.client(os.environ.get(store.URI))
+        log_record(client, client.get_run(run_id), record, folder)
     except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
         print(f"warning: not logged to MLflow ({store.reason(error)})", file=sys.stderr)

@@ -6,14 +6,14 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from madminer_workflow.tracking.log import Dataset, Record
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Metric
+    from mlflow.entities import DatasetInput, Metric, Run
     from mlflow.tracking import MlflowClient
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "RUNNING",
     "log_record",
     "milliseconds",
-    "tag",
     "tags_of",
     "text",
 ]
@@ -31,53 +30,40 @@ __all__ = [
 FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
 
 # The limits of MLflow's interface.
-_N_METRICS, _N_PARAMS, _N_TAGS = 1000, 100, 100
+_N_METRICS, _N_OTHERS = 800, 100  # 1000 in all
 _LONGEST = 5000
 
 T = TypeVar("T")
 
 
-def log_record(client: MlflowClient, run_id: str, record: Record, folder: Path) -> None:
+def log_record(client: MlflowClient, run: Run, record: Record, folder: Path) -> None:
     """Logs what a step has left, with as few requests as MLflow allows.
 
     A parameter that the run has already, as those that `mlflow run` gave, keeps its value.
 
     Args:
         client: The client of the store.
-        run_id: The run.
+        run: The run, as it was when it was made.
         record: What the step has left.
         folder: The folder from which artifacts are named.
     """
-    from mlflow.entities import Param
+    from mlflow.entities import Param, RunTag
 
-    known = client.get_run(run_id).data.params
-    params = [Param(k, text(v)) for k, v in record.params.items() if k not in known]
-    for some in _parts(params, _N_PARAMS):
-        client.log_batch(run_id, params=some)
-    for points in _parts([*_points(record)], _N_METRICS):
-        client.log_batch(run_id, metrics=points)
-    named = {"mlflow.runName": record.name, "stage": record.stage}
-    tag(client, run_id, {**named, **tags_of(record)})
+    run_id, known = run.info.run_id, run.data.params
+    named = {"mlflow.runName": record.name, "stage": record.stage, **tags_of(record)}
+    batches = itertools.zip_longest(
+        _parts([*_points(record)], _N_METRICS),
+        _parts([Param(k, text(v)) for k, v in record.params.items() if k not in known], _N_OTHERS),
+        _parts([RunTag(k, text(v)) for k, v in named.items() if v is not None], _N_OTHERS),
+        fillvalue=(),
+    )
+    for metrics, params, tags in batches:
+        client.log_batch(run_id, metrics=metrics, params=params, tags=tags)
     if record.dataset:
         client.log_inputs(run_id, datasets=[_dataset(record.dataset)])
     for path in (folder / name for name in record.artifacts):
         log = client.log_artifacts if path.is_dir() else client.log_artifact
         log(run_id, str(path), path.name if path.is_dir() else None)
-
-
-def tag(client: MlflowClient, run_id: str, tags: Mapping[str, object]) -> None:
-    """Sets tags of a run; those without a value are left out.
-
-    Args:
-        client: The client of the store.
-        run_id: The run.
-        tags: The tags.
-    """
-    from mlflow.entities import RunTag
-
-    wanted = [RunTag(key, text(value)) for key, value in tags.items() if value is not None]
-    for some in _parts(wanted, _N_TAGS):
-        client.log_batch(run_id, tags=some)
 
 
 def tags_of(record: Record) -> dict[str, object]:

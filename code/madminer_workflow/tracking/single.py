@@ -9,7 +9,7 @@ from pathlib import Path
 
 from madminer_workflow.tracking import store
 from madminer_workflow.tracking.log import Record
-from madminer_workflow.tracking.runs import FAILED, FINISHED, KILLED, log_record, milliseconds, tag
+from madminer_workflow.tracking.runs import FAILED, FINISHED, KILLED, log_record, milliseconds, text
 
 __all__ = ["log_single"]
 
@@ -37,14 +37,12 @@ def log_single(
     try:
         client, experiment = store.open_store(output_dir)
         record = Record.read(path) if path.exists() else Record(name, name)
-        begin = milliseconds(started)
-        run = client.create_run(experiment, begin, run_name=record.name).info.run_id
+        given = {f"given.{key}": text(value) for key, value in parameters.items()}
+        tags = given | ({"error": f"status {status}"} if status else {})
+        run = client.create_run(experiment, milliseconds(started), tags, run_name=record.name)
         log_record(client, run, record, path.parent)
-        tag(client, run, {f"given.{key}": value for key, value in parameters.items()})
-        if status:
-            tag(client, run, {"error": f"status {status}"})
         ended = FINISHED if not status else KILLED if status > _BY_SIGNAL else FAILED
-        client.set_terminated(run, ended, milliseconds(time.time()))
+        client.set_terminated(run.info.run_id, ended, milliseconds(time.time()))
     except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
         line = f"{store.masked(store.uri_of(output_dir))}: {store.reason(error)}"
         print(f"warning: not logged to MLflow, {line}", file=sys.stderr)

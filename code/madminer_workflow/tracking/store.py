@@ -11,10 +11,12 @@ import fcntl
 import logging
 import os
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from madminer_workflow.errors import InputError
 
@@ -42,12 +44,14 @@ EXPERIMENT = "madminer-workflow"
 
 _SQLITE = "sqlite:///"
 _ARTIFACTS = "mlruns"
+_LONGEST = 150  # characters of a reason
 QUIET = {
     "GIT_PYTHON_REFRESH": "quiet",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # of a server that is down nobody waits minutes
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # of a server that is down nobody waits minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
 
@@ -72,7 +76,7 @@ def masked(text: str) -> str:
     >>> masked("cannot reach http://me:secret@host:5000/api")
     'cannot reach http://***@host:5000/api'
     """
-    return re.sub(r"(\w://)[^/\s]*@", r"\1***@", text)
+    return re.sub(r"(\w://)\S*@", r"\1***@", text)
 
 
 def reason(error: BaseException) -> str:
@@ -86,8 +90,8 @@ def reason(error: BaseException) -> str:
         return "the server refuses user and password"
     if "Max retries exceeded" in text or "Connection refused" in text:
         return "the server does not answer"
-    lines = masked(text).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    line = masked(text).strip().partition("\n")[0]
+    return textwrap.shorten(f"{type(error).__name__}: {line}", _LONGEST, placeholder=" ...")
 
 
 def client(uri: str | None) -> MlflowClient:
@@ -98,11 +102,25 @@ def client(uri: str | None) -> MlflowClient:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    logging.getLogger("alembic").setLevel(logging.CRITICAL)
+    for name in ("alembic", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")  # those of MLflow and its many packages
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(uri)
+    return MlflowClient(_without_password(uri) if uri else None)
+
+
+def _without_password(uri: str) -> str:
+    """Hands user and password of a server over as MLflow wants it: it shows URIs."""
+    parts = urlsplit(uri)
+    user, at, host = parts.netloc.rpartition("@")
+    if at and parts.scheme in ("http", "https"):
+        name, _, password = user.partition(":")
+        os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+        uri = urlunsplit(parts._replace(netloc=host))
+        os.environ[URI] = uri  # which artifacts are sent to
+    return uri
 
 
 def open_store(output_dir: Path) -> tuple[MlflowClient, str]:
