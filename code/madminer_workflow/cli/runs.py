@@ -41,7 +41,7 @@ def runs(output_dir: Path) -> None:
 def _rows(run: Run) -> list[list[str | None]]:
     """Returns the rows of a flow: one for each method and baseline of which it has results."""
     start = datetime.fromtimestamp(run.info.start_time / 1000)
-    name = run.info.run_name.partition(":")[0]
+    name = run.data.tags.get("folder", run.info.run_name)
     about = [name[:_WIDTH], f"{start:%m-%d %H:%M}", run.info.status.lower()]
     methods = [key.partition("/")[2] for key in run.data.metrics if key.startswith("area_95/")]
     rows = [[*about, method, *_numbers(run, method)] for method in methods]

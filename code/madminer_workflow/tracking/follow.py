@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -30,6 +31,7 @@ __all__ = ["Follower", "follow", "problem"]
 _EVERY_SECONDS = 2.0
 _AGAIN_SECONDS = 30.0  # after a store could not be used
 _PATIENCE_SECONDS = 5.0  # for the steps of a run that was killed to end, too
+_LOST = ("running", "interrupted")  # of a run that has ended
 _LAST_SECONDS = 90.0  # for what is left to log when a run has ended
 
 
@@ -131,19 +133,20 @@ def _report(output_dir: Path, since: float, last: Report | None, *, ended: bool)
         _wait_for_steps(output_dir)
     with contextlib.suppress(InputError):
         report = read(output_dir)
-        if report.started.timestamp() >= since and (last is None or report.started == last.started):
-            # Claimed by a run that has noted nothing yet, if this one has ended.
-            return _interrupted(report) if ended and report.state == "running" else report
-    return last and (_interrupted(last) if ended else last)
+        is_first = report.started.timestamp() >= since and not (ended and report.state == "running")
+        if is_first if last is None else report.started == last.started:
+            last = report
+    return _interrupted(last) if last and ended and last.state in _LOST else last
 
 
 def _interrupted(report: Report) -> Report:
-    """Returns a report as it is when the run was killed."""
+    """Returns a report as it is when the run has just been killed."""
+    now = datetime.now().astimezone()
     steps = [
-        replace(entry, state="interrupted") if entry.state == "running" else entry
+        replace(entry, state="interrupted", ended=now) if entry.state in _LOST else entry
         for entry in report.steps
     ]
-    return replace(report, state="interrupted", steps=tuple(steps))
+    return replace(report, state="interrupted", written=now, steps=tuple(steps))
 
 
 def _wait_for_steps(output_dir: Path) -> None:

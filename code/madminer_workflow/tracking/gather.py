@@ -85,7 +85,8 @@ class Gatherer:
         new = {key: entry for key, entry in new.items() if key not in self._runs}
         is_active = any(entry.state not in ("kept", "waiting") for entry in report.steps)
         if flow not in self._runs and (new or is_active):
-            self._create(flow, flow, report.started, {"stage": FLOW}, self._output_dir.name)
+            tags = {"stage": FLOW, "folder": self._output_dir.name}
+            self._create(flow, flow, report.started, tags, self._name(report))
         for key, entry in new.items():
             self._log_step(flow, key, entry)
         if flow in self._runs and (new or self._is_running(flow)):
@@ -170,16 +171,21 @@ class Gatherer:
         log_record(self._client, run, record, entry.folder)
         self._end(key, _STATUS[entry.state], end)
 
+    def _name(self, report: Report) -> str:
+        """Returns what people call a flow: its folder, and when it was started."""
+        return f"{self._output_dir.name} {report.started:%m-%d %H:%M}"
+
     def _describe(self, flow: str, report: Report) -> None:
         """Fills the run of a flow from its steps, and ends it if the flow has ended."""
         known = [self._record(entry.folder) for entry in report.steps if _is_finished(entry)]
         records = [found[1] for found in known if found]
-        methods = _unique(record.tags.get("method") for record in records)
-        states = [entry.state for entry in report.steps]
-        tags = _shared(records) | {f"steps.{one}": states.count(one) for one in _unique(states)}
-        summary = Record(": ".join(filter(None, [self._output_dir.name, ", ".join(methods)])), FLOW)
+        tags = _shared(records)
+        methods = ", ".join(_unique(record.tags.get("method") for record in records))
+        summary = Record(f"{self._name(report)} {methods}".strip(), FLOW)
         if has_ended := report.state != State.RUNNING.value:
             summary = _summary(summary, records)
+            states = [entry.state for entry in report.steps]
+            tags |= {f"steps.{state}": states.count(state) for state in _unique(states)}
             reasons = [f"{one.label}: {one.reason}" for one in report.steps if one.reason]
             tags["error"] = "; ".join(reasons) or None
         log_record(self._client, self._runs[flow], replace(summary, tags=tags), self._output_dir)
