@@ -170,7 +170,6 @@ STEPS = (
             *("<method>.theta_0", "<method>.theta_1", "<method>.samples", "<method>.traits"),
         ),
         outputs=(
-            _tracked("sampling"),
             Asset("training sample", "samples/<method>/train.npz", "npz", _SAMPLES),
             Asset("validation sample", "samples/<method>/validation.npz", "npz", _SAMPLES, True),
             Asset("test sample", "samples/<method>/test.npz", "npz", _SAMPLES, True),
@@ -180,6 +179,7 @@ STEPS = (
                 "JSON",
                 "method, seed, names, numbers of events, where the parameter points are from",
             ),
+            _tracked("sampling"),
         ),
         published={"samples": "samples"},
     ),
@@ -200,7 +200,6 @@ STEPS = (
             *("<method>.class", "<method>.code", "<method>.settings"),
         ),
         outputs=(
-            _tracked("training"),
             Asset(
                 "model",
                 "models/<method>_<member>/<path>",
@@ -208,6 +207,7 @@ STEPS = (
                 "what the estimator keeps: description, weights, losses of each epoch; its source "
                 "and `estimator/` if it is one's own",
             ),
+            _tracked("training"),
         ),
         published={"model": "models/<method>_<member>"},
     ),
@@ -226,7 +226,6 @@ STEPS = (
             *("<method>.samples", "<method>.traits"),
         ),
         outputs=(
-            _tracked("evaluation"),
             Asset(
                 "result",
                 "results/<method>_<member>/result.npz",
@@ -245,6 +244,7 @@ STEPS = (
                 "JSON, PyTorch",
                 "a copy of the model, from which ensembles are combined",
             ),
+            _tracked("evaluation"),
         ),
         published={"result": "results/<method>_<member>"},
     ),
@@ -264,7 +264,6 @@ STEPS = (
             *("<method>.samples", "<method>.traits"),
         ),
         outputs=(
-            _tracked("plotting"),
             *_drawn("", ""),
             Asset(
                 "comparison",
@@ -281,6 +280,7 @@ STEPS = (
                 optional=True,
             ),
             *_drawn("<combination>/", " of a combination"),
+            _tracked("plotting"),
         ),
         published={"results": "results.json", "figures": "figures"},
     ),

@@ -13,7 +13,7 @@ from madminer_workflow.engine import launch
 from madminer_workflow.engine.graph import State, Step
 from madminer_workflow.events import read_header
 from madminer_workflow.steps import report
-from madminer_workflow.tracking import store
+from madminer_workflow.tracking.follow import Follower
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("configuration", "sampling", "training", "evaluation", "plotting")
@@ -53,7 +53,7 @@ def launcher(monkeypatch: pytest.MonkeyPatch, event_file: Path) -> Launcher:
     made = Launcher(event_file.parent / "b.yml")
     made.input_file.write_text(INPUT)
     monkeypatch.setattr(launch, "run", made.run)
-    monkeypatch.setattr(store, "environment", lambda _: {})
+    monkeypatch.setattr(Follower, "start", lambda *_: {})
     monkeypatch.setattr(report, "table", lambda results: f"the table of {results}")
     return made
 

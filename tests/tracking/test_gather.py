@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 START = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-EARLY = "my results 01-02 03:04"
+EARLY = "01-02 03:04 my results"
 NAME = f"{EARLY} alices"
 CURVE = [1 / (1 + epoch) for epoch in range(1100)]
 ALL = {"configuration": "done", "sampling": "done", "training_alices_3": "done", "plotting": "done"}
@@ -173,7 +173,7 @@ def test_nothing_is_logged_twice(finished: Flow) -> None:
     other = Flow(moved)
     assert other.gather(other.report(number=2, **kept)) == 0
     assert other.gather(other.report(number=3, **{**kept, "plotting": "failed"})) == 1
-    assert other.found()["moved 01-02 06:04 alices"].data.tags["steps.kept"] == "3"
+    assert other.found()["01-02 06:04 moved alices"].data.tags["steps.kept"] == "3"
 
 
 def test_a_store_that_was_down_gets_what_is_missing(finished: Flow) -> None:

@@ -172,8 +172,8 @@ class Gatherer:
         self._end(key, _STATUS[entry.state], end)
 
     def _name(self, report: Report) -> str:
-        """Returns what people call a flow: its folder, and when it was started."""
-        return f"{self._output_dir.name} {report.started:%m-%d %H:%M}"
+        """Returns what people call a flow: when it was started, and its folder."""
+        return f"{report.started:%m-%d %H:%M} {self._output_dir.name}"
 
     def _describe(self, flow: str, report: Report) -> None:
         """Fills the run of a flow from its steps, and ends it if the flow has ended."""
