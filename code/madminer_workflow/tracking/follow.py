@@ -28,6 +28,7 @@ from madminer_workflow.tracking.project import GATHERED
 
 __all__ = ["Follower", "follow", "problem"]
 
+_SYSTEM = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
 _EVERY_SECONDS = 2.0
 _AGAIN_SECONDS = 30.0  # after a store could not be used
 _PATIENCE_SECONDS = 5.0  # for the steps of a run that was killed to end, too
@@ -94,7 +95,7 @@ def follow(output_dir: Path, since: float) -> str | None:
     gatherer: Gatherer | None = None
     error: Exception | None = None
     last: Report | None = None
-    ended, wait = False, 0.0
+    ended, watched, wait = False, False, 0.0
     while not ended:
         ended = _input_ends(wait)
         last = _report(output_dir, since, last, ended=ended)
@@ -102,6 +103,7 @@ def follow(output_dir: Path, since: float) -> str | None:
             gatherer = gatherer or Gatherer(*store.open_store(output_dir), output_dir)
             if last:
                 gatherer.gather(last)
+                watched = watched or _watched(output_dir, gatherer.running(last))
             error, wait = None, _EVERY_SECONDS
         except Exception as failure:  # whatever SQLAlchemy, requests and MLflow raise
             gatherer, error, wait = None, failure, _AGAIN_SECONDS
@@ -120,6 +122,16 @@ def problem(output_dir: Path, error: BaseException) -> str:
         f"not all is in MLflow, {uri}: {store.reason(error)}; "
         f"no result is lost, `make track OUTPUT_DIR='{output_dir}'` tries again"
     )
+
+
+def _watched(output_dir: Path, run_id: str | None) -> bool:
+    """Lets MLflow log the metrics of this machine to a run while it goes on, if that is wanted."""
+    if run_id is None or os.environ.get(_SYSTEM, "").lower() not in ("1", "true"):
+        return False
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    SystemMetricsMonitor(run_id, tracking_uri=store.uri_of(output_dir)).start()
+    return True
 
 
 def _input_ends(seconds: float) -> bool:

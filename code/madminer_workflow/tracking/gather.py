@@ -93,6 +93,17 @@ class Gatherer:
             self._describe(flow, report)
         return len(new)
 
+    def running(self, report: Report) -> str | None:
+        """Returns the identifier of the run of a flow that goes on.
+
+        Args:
+            report: What the flow has noted so far.
+        """
+        flow = report.started.isoformat()
+        return (
+            self._runs[flow].info.run_id if flow in self._runs and self._is_running(flow) else None
+        )
+
     def _search(self) -> Iterable[Run]:
         """Yields all runs of the folder."""
         token = None
