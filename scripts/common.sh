@@ -147,7 +147,8 @@ track() {
         set -- "$@" -P "$pair"
     done
     set +f
-    command -v mlflow >/dev/null || fail "mlflow not found: run 'make environment' in $project_path"
+    [ -n "${MADMINER_WORKFLOW_GATHERED-}" ] || command -v mlflow >/dev/null ||
+        fail "mlflow not found: run 'make environment' in $project_path"
 
     if [ ! -d "$output_dir" ]; then
         mkdir -p "$output_dir"

@@ -150,7 +150,7 @@ def test_a_follower_that_takes_too_long_goes_on_alone(
 ) -> None:
     class Slow:
         def __init__(self, *_: object, **__: object) -> None:
-            self.stdin = io.StringIO()
+            self.stdin, self.returncode = io.StringIO(), None
 
         def communicate(self, timeout: float) -> None:
             raise subprocess.TimeoutExpired("track", timeout)

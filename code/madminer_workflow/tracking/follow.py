@@ -77,6 +77,8 @@ class Follower:
             said, _ = self._process.communicate(timeout=_LAST_SECONDS)
         except subprocess.TimeoutExpired:
             said = "warning: the store of MLflow is slow, logging goes on in the background\n"
+        if self._process.returncode and not said:
+            said = f"warning: logging to MLflow ended with status {self._process.returncode}\n"
         print(said, end="", file=sys.stderr)
 
 
