@@ -13,7 +13,7 @@ from madminer_workflow.tracking import gather, store
 START = 1000 * datetime(2026, 1, 2, 3, 4).timestamp()
 METRICS = {
     "area_95/alices": 12.345678,
-    "area_95/my_long_method": 1.2e-9,
+    "area_95/all_with_a_long_name/b": 1.2e-9,
     "iou_95/alices": 0.98765,
     "cross_entropy/alices": 0.6931472,
     "area_95_kinematics/alices": 20.0,
@@ -37,10 +37,10 @@ def test_flows_and_their_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     result = runs(tmp_path)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        "flow             started      state     method          cross-entropy  95 % area  IoU",
-        "a folder with a  01-02 03:04  finished  alices          0.69315        12.35      0.988",
-        "                                        my_long_method                 1.2e-09",
-        "a folder with a  01-02 03:04  killed",
+        "flow        started      state     method              entropy  95 % area  IoU",
+        "a folder w  01-02 03:04  finished  alices              0.69315  12.35      0.988",
+        "                                   with_a_long_name/b           1.2e-09",
+        "a folder w  01-02 03:04  killed",
     ]
     assert result.stderr.endswith(f"2 flows in sqlite:///{tmp_path}/mlflow.db\n")
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["runs"]
 
 _PATH = click.Path(path_type=Path, exists=True, file_okay=False)
-_HEAD = ("flow", "started", "state", "method", "cross-entropy", "95 % area", "IoU")
-_WIDTH = 15  # of the name of a flow, so that a table fits into 80 columns
+_HEAD = ("flow", "started", "state", "method", "entropy", "95 % area", "IoU")
+_FLOW, _METHOD = 10, 18  # widths of names, so that a table fits into 80 columns
 
 
 @click.command()
@@ -42,9 +42,9 @@ def _rows(run: Run) -> list[list[str | None]]:
     """Returns the rows of a flow: one for each method and baseline of which it has results."""
     start = datetime.fromtimestamp(run.info.start_time / 1000)
     name = run.data.tags.get("folder", run.info.run_name)
-    about = [name[:_WIDTH], f"{start:%m-%d %H:%M}", run.info.status.lower()]
+    about = [name[:_FLOW], f"{start:%m-%d %H:%M}", run.info.status.lower()]
     methods = [key.partition("/")[2] for key in run.data.metrics if key.startswith("area_95/")]
-    rows = [[*about, method, *_numbers(run, method)] for method in methods]
+    rows = [[*about, method[-_METHOD:], *_numbers(run, method)] for method in methods]
     rest = [["", "", "", *row[3:]] for row in rows[1:]]
     return [*rows[:1], *rest] or [[*about, run.data.params.get("method"), *[None] * 3]]
 

@@ -144,6 +144,9 @@ def metrics_of(results: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]
     if isinstance(values := best.get("values"), Mapping):
         for name, standing in values.items():
             yield f"{best['criterion']}/{name}", standing["value"]
+    for standing in (best.get("expected") or {}).get("values", []):
+        name = f"{standing['combination']}/{standing['method']}"
+        yield f"{best['expected']['criterion']}/{name}", standing["value"]
     for combination in results.get("combinations", []):
         for name, columns in combination["data"]["expected"]["limits"].items():
             for which, ending in _ENDINGS.items():
