@@ -89,7 +89,8 @@ class Gatherer:
             self._create(flow, flow, report.started, tags, self._name(report))
         for key, entry in new.items():
             self._log_step(flow, key, entry)
-        if flow in self._runs and (new or self._is_running(flow)):
+        has_ended = report.state != State.RUNNING.value and self.running(report)
+        if flow in self._runs and (new or has_ended):
             self._describe(flow, report)
         return len(new)
 
