@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from madminer_workflow.storage import write_json
+from madminer_workflow.tracking import store
 from madminer_workflow.tracking.log import Record
 
 pytestmark = [
@@ -49,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         **os.environ,
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "a key of ours",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
+        **store.QUIET,
     }
     with open(folder / "log", "w") as log:
         process = subprocess.Popen(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -68,7 +68,7 @@ class Gatherer:
         self._output_dir = output_dir.resolve()
         self._identity = _identity(output_dir)
         self._ended: set[str] = set()
-        self._runs = {run.data.tags[_KEY]: run for run in self._complete(self._search())}
+        self._runs = {run.data.tags[_KEY]: run for run in self._complete([*self._search()])}
         self._records: dict[Path, tuple[str, Record]] = {}
         self._shared: dict[str, object] = {}
 
@@ -78,7 +78,7 @@ class Gatherer:
         Args:
             report: What the flow has noted so far.
         """
-        flow = report.started.isoformat()
+        flow = _flow(report)
         self._end_others(flow)
         ended = [entry for entry in report.steps if entry.state in _STATUS]
         new = {self._key(flow, entry): entry for entry in ended if self._is_logged(entry)}
@@ -100,10 +100,9 @@ class Gatherer:
         Args:
             report: What the flow has noted so far.
         """
-        flow = report.started.isoformat()
-        return (
-            self._runs[flow].info.run_id if flow in self._runs and self._is_running(flow) else None
-        )
+        flow = _flow(report)
+        is_running = flow in self._runs and self._is_running(flow)
+        return self._runs[flow].info.run_id if is_running else None
 
     def _search(self) -> Iterable[Run]:
         """Yields all runs of the folder."""
@@ -242,6 +241,11 @@ def _records(folder: Path) -> Iterator[Path]:
     """Yields the records of steps in the folder of a run."""
     for pattern in (f"[!._]*/{RECORD}", f"[!._]*/*/{RECORD}"):
         yield from folder.glob(pattern)
+
+
+def _flow(report: Report) -> str:
+    """Returns what tells a flow from all others of a folder: when it was started."""
+    return report.started.astimezone(UTC).isoformat()
 
 
 def _identity(output_dir: Path) -> str:

@@ -51,6 +51,7 @@ QUIET = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # of a server that is down nobody waits minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # of language models, in many processes
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 
