@@ -101,6 +101,8 @@ def follow(output_dir: Path, since: float) -> str | None:
     while not ended:
         ended = _input_ends(wait)
         last = _report(output_dir, since, last, ended=ended)
+        if ended and last is None:
+            return None  # it has not begun
         try:
             gatherer = gatherer or Gatherer(*store.open_store(output_dir), output_dir)
             if last:
