@@ -186,4 +186,4 @@ def test_a_run_that_is_killed_twenty_times_has_the_same_numbers(run: Run) -> Non
     np.testing.assert_equal(run.arrays(), arrays)
     with closing(sqlite3.connect(run.output / "mlflow.db")) as store:
         states = {status for (status,) in store.execute("SELECT status FROM runs")}
-    assert states == {"FINISHED", "KILLED"}
+    assert states <= {"FINISHED", "KILLED"}
