@@ -44,7 +44,7 @@ SOURCES = $(wildcard code tests benchmarks)
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run image shell plan status logs dag verify coverage
 .PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
-.PHONY: benchmark ui clean
+.PHONY: benchmark ui runs track clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -138,8 +138,13 @@ benchmark: environment ## Measure what the scheduler costs, with our plugins and
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py
 
 ui: environment ## Look at a run with MLflow (OUTPUT_DIR PORT)
-	@cd "$$OUTPUT_DIR" && ls mlflow.db >/dev/null && exec "$$OLDPWD/.venv/bin/mlflow" ui \
-		--port "$$PORT" --backend-store-uri "sqlite:///$$PWD/mlflow.db"
+	@exec $(VENV) -m madminer_workflow ui --output_dir "$$OUTPUT_DIR" --port "$$PORT"
+
+runs: environment ## Show the runs that MLflow has, with their results (OUTPUT_DIR)
+	@$(VENV) -m madminer_workflow runs --output_dir "$$OUTPUT_DIR"
+
+track: environment ## Log what MLflow does not have yet of a run (OUTPUT_DIR)
+	@$(VENV) -m madminer_workflow track --output_dir "$$OUTPUT_DIR"
 
 clean: ## Remove what runs, tests and checks have made here (.venv stays)
 	@test ! -e .workdir/.madminer-workflow || rm -rf .workdir

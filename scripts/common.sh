@@ -164,7 +164,7 @@ overrides() {
     ' "$project_path/MLproject"
 }
 
-# track ENTRY KEY=VALUE...: runs an entry point of MLproject and ends with the step's own status.
+# track ENTRY KEY=VALUE...: becomes an entry point of MLproject.
 track() {
     entry=$1
     shift
@@ -183,40 +183,11 @@ track() {
         set -- "$@" -P "$pair"
     done
     set +f
-    command -v mlflow >/dev/null || fail "mlflow not found: run 'make environment' in $project_path"
+    [ -n "${MADMINER_WORKFLOW_GATHERED-}" ] || command -v mlflow >/dev/null ||
+        fail "mlflow not found: run 'make environment' in $project_path"
 
     make_output
-    cd "$output_dir" || exit # MLflow gives the artifacts of a new store the place ./mlruns
-    case ${MLFLOW_TRACKING_URI:=sqlite:///$output_dir/mlflow.db} in
-    sqlite:////*) ;;
-    sqlite:///*) MLFLOW_TRACKING_URI=sqlite:///$OLDPWD/${MLFLOW_TRACKING_URI#sqlite:///} ;;
-    esac
-    export MLFLOW_TRACKING_URI MLFLOW_DISABLE_TELEMETRY="${MLFLOW_DISABLE_TELEMETRY:-true}"
-    export MLFLOW_LOGGING_LEVEL="${MLFLOW_LOGGING_LEVEL:-CRITICAL}" GIT_PYTHON_REFRESH=quiet
     USER=${USER:-$(id -un 2>/dev/null)} || USER=$(id -u) # a container may not know the user
     export USER
-    export MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true # which may have a password
-    scratch=$(mktemp -d "$output_dir/.run.XXXXXX")
-    trap 'rm -rf "$scratch"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
-    export MADMINER_WORKFLOW_STATUS_FILE="$scratch/status"
-    status=0
-    python -m madminer_workflow.tracking.project "$project_path" -e "$entry" \
-        --storage-dir "$scratch" "$@" || status=$?
-    [ "$status" -eq 0 ] || conclude
-}
-
-# MLflow ends with status 1 whatever happened: end with the status that the step wrote.
-conclude() {
-    if [ ! -s "$MADMINER_WORKFLOW_STATUS_FILE" ]; then
-        echo "error: the step did not start; MLFLOW_LOGGING_LEVEL=INFO shows what MLflow did" >&2
-        exit "$status"
-    fi
-    read -r status <"$MADMINER_WORKFLOW_STATUS_FILE"
-    case $status in
-    0) echo "warning: the step ended well, but MLflow could not record that" >&2 ;;
-    137) echo "error: the step was killed" >&2 ;;
-    esac
-    exit "$status"
+    exec python -m madminer_workflow.tracking.project "$project_path" -e "$entry" "$@"
 }

@@ -6,12 +6,10 @@ import itertools
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +31,10 @@ from madminer_workflow.steps.sample import sample
 from madminer_workflow.steps.train import train
 from madminer_workflow.storage import read_json, read_npz
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),  # those of MLflow and its many packages
+]
 
 ROOT = Path(__file__).parents[1]
 OUTPUT = "the results"
@@ -179,13 +180,39 @@ def check_printed(flow: Flow) -> None:
 
 
 def check_tracking(flow: Flow) -> None:
-    """MLflow has a run for every step but the configuration."""
-    with closing(sqlite3.connect(flow.folder / OUTPUT / "mlflow.db")) as store:
-        runs = list(store.execute("SELECT name, status FROM runs"))
-    members = {f"{name}_0" for name in flow.methods}
-    assert {name for name, _ in runs} >= {"plot", *members, *(f"evaluate {m}" for m in members)}
-    assert {status for _, status in runs} == {"FINISHED"}
-    assert f"{len(runs) + 1} steps in " in flow.progress
+    """MLflow has a run for the flow, and below it one for every step but the configuration."""
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{flow.folder / OUTPUT}/mlflow.db")
+    found: list[Run] = client.search_runs(["1"])
+    assert {run.info.status for run in found} == {"FINISHED"}
+    assert f"{len(found)} steps in " in flow.progress
+    (whole,) = (run for run in found if run.data.tags["stage"] == "flow")
+    steps = {run.info.run_name: run for run in found if run is not whole}
+    assert {run.data.tags["mlflow.parentRunId"] for run in steps.values()} == {whole.info.run_id}
+    names = {f"{method}_0" for method in flow.methods}
+    members = {f"{stage} {name}" for stage in ("training", "evaluation") for name in names}
+    assert {"sampling", "plotting", *members} <= set(steps)
+    for run in found:
+        assert {"version", "data"} <= set(run.data.tags)
+        assert [one.dataset.name for one in run.inputs.dataset_inputs] == ["my events.h5"]
+    check_metrics(flow, whole, steps)
+    files = client.list_artifacts(steps["plotting"].info.run_id)
+    assert {file.path for file in files} == {"results.json", "figures"}
+
+
+def check_metrics(flow: Flow, whole: Any, steps: dict[str, Any]) -> None:
+    """The numbers are those of the results, and the curves those of the trainings."""
+    metrics = whole.data.metrics
+    assert steps["plotting"].data.metrics.items() >= metrics.items()
+    for method in flow.methods:
+        limit, training = flow.results["limits"][method], steps[f"training {method}_0"].data
+        assert metrics[f"area_95/{method}"] == limit["full"]["regions"]["95"]["size"]
+        assert metrics[f"normalisation/{method}"] == limit["normalisation"]["largest_offset"]
+        assert training.params["training.epochs"] == "2"
+        curves = {"train_loss", "validation_loss", "learning_rate", "gradient_norm"}
+        assert curves | {"epoch_seconds", "system/cpu_seconds"} <= set(training.metrics)
 
 
 def check_provenance(flow: Flow) -> None:

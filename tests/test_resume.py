@@ -6,10 +6,12 @@ import json
 import os
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +103,14 @@ class Run:
         return {path.name: read_npz(path) for path in paths}
 
     def processes(self) -> list[str]:
-        """Gives the commands that run for this run."""
+        """Gives the commands that run for this run, but for what logs that it was killed."""
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 words = path.read_text().replace("\0", " ")
             except OSError:  # has ended
                 continue
-            if str(self.output) in words:
+            if str(self.output) in words and " --follow " not in words:
                 found.append(words)
         return found
 
@@ -182,3 +184,6 @@ def test_a_run_that_is_killed_twenty_times_has_the_same_numbers(run: Run) -> Non
     run.again()
     assert run.numbers() == numbers
     np.testing.assert_equal(run.arrays(), arrays)
+    with closing(sqlite3.connect(run.output / "mlflow.db")) as store:
+        states = {status for (status,) in store.execute("SELECT status FROM runs")}
+    assert states <= {"FINISHED", "KILLED"}

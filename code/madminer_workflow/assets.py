@@ -113,6 +113,12 @@ def _drawn(folder: str, which: str) -> tuple[Asset, ...]:
     )
 
 
+def _tracked(stage: str) -> Asset:
+    """Returns what a step leaves to be logged, where a run gathers it."""
+    what = "what MLflow is to show of the step, docs/MLFLOW.md"
+    return Asset(f"{stage} record", "tracking.json", "JSON", what, True)
+
+
 STEPS = (
     Step(
         name="configuration",
@@ -173,6 +179,7 @@ STEPS = (
                 "JSON",
                 "method, seed, names, numbers of events, where the parameter points are from",
             ),
+            _tracked("sampling"),
         ),
         published={"samples": "samples"},
     ),
@@ -200,6 +207,7 @@ STEPS = (
                 "what the estimator keeps: description, weights, losses of each epoch; its source "
                 "and `estimator/` if it is one's own",
             ),
+            _tracked("training"),
         ),
         published={"model": "models/<method>_<member>"},
     ),
@@ -236,6 +244,7 @@ STEPS = (
                 "JSON, PyTorch",
                 "a copy of the model, from which ensembles are combined",
             ),
+            _tracked("evaluation"),
         ),
         published={"result": "results/<method>_<member>"},
     ),
@@ -271,6 +280,7 @@ STEPS = (
                 optional=True,
             ),
             *_drawn("<combination>/", " of a combination"),
+            _tracked("plotting"),
         ),
         published={"results": "results.json", "figures": "figures"},
     ),

@@ -3,7 +3,6 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 import pytest
@@ -103,19 +102,3 @@ def test_other_ends(
         command(body)
         assert status("sample") == expected
     assert "RuntimeError: a defect" in capsys.readouterr().err
-
-
-def test_the_status_is_left_for_the_script(
-    command: Callable[[Callable[[], object]], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "status"
-    seen = []
-
-    def look() -> None:
-        seen.append(path.read_text())
-        raise InputError("no")
-
-    command(look)
-    monkeypatch.setenv(cli.STATUS_FILE, str(path))
-    assert status("sample") == 2
-    assert (seen, path.read_text()) == (["137\n"], "2\n")

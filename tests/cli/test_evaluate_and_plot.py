@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from madminer_workflow.cli import cli
 from madminer_workflow.storage import read_json, read_npz
-from madminer_workflow.tracking import log
+from madminer_workflow.tracking.log import RECORD_FILE, Record
 
 DOCUMENT = {
     "methods": ["alice"],
@@ -99,19 +99,21 @@ def test_plotting_prints_the_table_and_the_folder(
     trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = Path(trained.evaluate(tmp_path).stdout.splitlines()[-1])
-    logged: list[dict[str, object]] = []
-    monkeypatch.setattr(log, "log_step", lambda **values: logged.append(values))
+    monkeypatch.setenv(RECORD_FILE, str(tmp_path / "tracking.json"))
     result = trained.plot(tmp_path, f"\n  {folder}  \n\n")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert lines[0].startswith("Expected limits for c_u = 0, c_d = 0, 1000 /pb, ")
     assert lines[-1] == str(tmp_path / "plotting")
-    metrics = logged[0]["metrics"]
-    assert isinstance(metrics, dict)
+    logged = Record.read(tmp_path / "tracking.json")
     results = read_json(tmp_path / "plotting" / "results.json")
     size = results["limits"]["alice"]["full"]["regions"]["95"]["size"]
-    assert metrics["alice_full_95_size"] == size
-    assert len(metrics) == 3 * 2 * 2
+    assert logged.metrics["area_95/alice"] == size
+    assert logged.metrics["cross_entropy/alice"] == results["best"]["values"]["alice"]["value"]
+    for name in ("area_95_kinematics", "normalisation", "closure_chi2"):
+        assert isinstance(logged.metrics[f"{name}/alice"], float)
+    assert logged.artifacts == ["plotting/results.json", "plotting/figures"]
+    assert logged.params["grid.resolutions"] == [3, 3]
 
 
 def test_observed_events_have_a_table_of_their_own(trained: Trained, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from madminer_workflow.engine.command import Command
 from madminer_workflow.engine.graph import State, Step
 from madminer_workflow.events import read_header
 from madminer_workflow.steps import report
-from madminer_workflow.tracking import store
+from madminer_workflow.tracking.follow import Follower
 
 ROOT = Path(__file__).parents[2]
 STAGES = ("configuration", "sampling", "training", "evaluation", "plotting")
@@ -57,7 +57,7 @@ def launcher(monkeypatch: pytest.MonkeyPatch, event_file: Path) -> Launcher:
     made = Launcher(event_file.parent / "b.yml")
     made.input_file.write_text(INPUT)
     monkeypatch.setattr(launch, "run", made.run)
-    monkeypatch.setattr(store, "environment", lambda _: {})
+    monkeypatch.setattr(Follower, "start", lambda *_: {})
     monkeypatch.setattr(report, "table", lambda results: f"the table of {results}")
     return made
 
@@ -254,11 +254,7 @@ def test_a_failed_step_is_reported(
     )
 
 
-def test_what_is_chosen_for_containers(
-    launcher: Launcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(store, "within_folder", lambda _: {})
+def test_what_is_chosen_for_containers(launcher: Launcher, tmp_path: Path) -> None:
     assert status(tmp_path, "--runtime", "docker", "--image", "other:2", "--memory", "4g") == 0
     words = launcher.options["runtime"].argv(
         Command("sampling", "true", "image:1", tmp_path, (), {}, tmp_path / "log")
@@ -267,36 +263,16 @@ def test_what_is_chosen_for_containers(
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--memory", "4g"], "--memory: only for steps in containers"),
-        (["--runtime", "docker"], "out of reach of steps in containers"),
-    ],
-)
-def test_what_containers_cannot_do_is_said_before_the_run(
-    launcher: Launcher,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    words: list[str],
-    message: str,
-) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////elsewhere/mlflow.db")
-    assert status(tmp_path, *words) == 2
-    assert message in capsys.readouterr().err
-    assert launcher.calls == []
-
-
-@pytest.mark.parametrize(
     ("words", "line"),
     [
         (["--backend", "slurm", "--site", "{}/site.yml"], "site.yml: job: unknown key, did you"),
         (["--backend", "dask", "--site", "{}/none.yml"], "none.yml: cannot be read"),
         (["--site", "{}/site.yml"], "--site: steps of this machine have none"),
+        (["--memory", "4g"], "--memory: only for steps in containers"),
         (["--backend", "slurm"], "backend: slurm needs sbatch, which is not installed"),
     ],
 )
-def test_a_site_that_cannot_be_used(
+def test_what_cannot_be_used_is_said_before_the_run(
     launcher: Launcher,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -4,13 +4,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
 from click.testing import CliRunner, Result
 
 from madminer_workflow.cli import cli
 from madminer_workflow.cli.sample import sample
+from madminer_workflow.tracking.log import RECORD_FILE, Record
 
 SETTINGS = {
     "methods": ["alices", "sally"],
@@ -96,16 +96,23 @@ def test_bad_values_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_and_losses_are_tracked(run: Path, tmp_path: Path) -> None:
-    with mock.patch("madminer_workflow.tracking.log.log_step", autospec=True) as log_step:
-        train(run, tmp_path)
-    logged = log_step.call_args.kwargs
+def test_settings_and_losses_are_tracked(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RECORD_FILE, str(tmp_path / "tracking.json"))
+    train(run, tmp_path)
     history = json.loads((tmp_path / "models/alices_0/history.json").read_text())
-    assert logged["name"] == "alices_0"
-    assert logged["params"]["method"] == "alices"
-    assert logged["params"]["training.batch_size"] == 100
-    assert logged["metrics"] == {"best_validation_loss": history["best_validation_loss"]}
-    assert logged["history"]["validation_loss"] == history["validation_loss"]
+    logged = Record.read(tmp_path / "tracking.json")
+    assert (logged.name, logged.stage) == ("alices_0", "training")
+    assert {"method": "alices", "member": 0}.items() <= logged.tags.items()
+    assert logged.params["method"] == "alices"
+    assert logged.params["training.batch_size"] == 100
+    assert logged.metrics["best_validation_loss"] == history["best_validation_loss"]
+    curves = {"train_loss", "validation_loss", "learning_rate", "gradient_norm"}
+    assert set(logged.history) == curves | {"epoch_seconds"}
+    assert logged.history["validation_loss"] == history["validation_loss"]
+    assert logged.dataset is not None
+    assert logged.dataset.name == "events.h5"
 
 
 def test_the_same_seed_gives_the_same_weights(run: Path, tmp_path: Path) -> None:

@@ -3,114 +3,90 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-import yaml
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.tracking import store
 
-
-def make_store(path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(path)) as database, database:
-        database.execute("CREATE TABLE experiments (name TEXT)")
-        database.executemany(
-            "INSERT INTO experiments VALUES (?)", [(name,) for name in store.EXPERIMENTS]
-        )
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of MLflow and its many packages
 
 
-@pytest.fixture(autouse=True)
-def _no_uri(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-
-
-def test_a_complete_store_is_used_as_it_is(tmp_path: Path) -> None:
-    make_store(tmp_path / "mlflow.db")
-    assert store.environment(tmp_path) == {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-
-
-def test_the_store_of_the_user_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_store(tmp_path / "mine.db")
+def test_the_store_is_beside_the_results_unless_another_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
-    uri = f"sqlite:///{tmp_path}/mine.db"
-    assert store.environment(tmp_path / "out") == {"MLFLOW_TRACKING_URI": uri}
+    assert store.uri_of(Path("out")) == f"sqlite:///{tmp_path}/out/mlflow.db"
+    for given, uri in {
+        "": f"sqlite:///{tmp_path}/out/mlflow.db",
+        "sqlite:///mine.db": f"sqlite:///{tmp_path}/mine.db",
+        "http://localhost:1": "http://localhost:1",
+    }.items():
+        monkeypatch.setenv(store.URI, given)
+        assert store.uri_of(Path("out")) == uri
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("text " * 500, "not a database"), (None, "open")]
+    "uri", ["http://me:secret@host:1", "https://me:se/cr@et@host", "mysql+x://me:secret@host/db"]
 )
-def test_a_store_that_cannot_be_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, message: str
+def test_a_password_is_never_shown(uri: str) -> None:
+    text = store.masked(f"{uri}/api cannot be reached")
+    assert "://***@host" in text
+    assert "secr" not in text
+    assert "se/cr" not in text
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("API request failed with error code 401 != 200", "the server refuses user and password"),
+        ("HTTPConnectionPool: Max retries exceeded with url", "the server does not answer"),
+        ("database is locked\n(Background ...)", "OSError: database is locked"),
+        ("at http://me:secret@host " + "x " * 500, "OSError: at http://***@host x x"),
+    ],
+)
+def test_a_reason_is_a_line(message: str, expected: str) -> None:
+    reason = store.reason(OSError(message))
+    assert reason.startswith(expected)
+    assert len(reason) <= 150
+
+
+def test_user_and_password_go_to_mlflow_apart_from_the_address(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = tmp_path / ("file.db" if content else "missing/file.db")
-    if content:
-        path.write_text(content)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
-    with pytest.raises(InputError, match=f"MLFLOW_TRACKING_URI: .*{message}"):
-        store.environment(tmp_path)
+    import os
+
+    monkeypatch.setenv(store.URI, "http://me:se%2Fcret@localhost:1/path")
+    client = store.client(os.environ[store.URI])
+    assert client.tracking_uri == os.environ[store.URI] == "http://localhost:1/path"
+    assert os.environ["MLFLOW_TRACKING_USERNAME"] == "me"
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "se/cret"
 
 
-def test_there_is_an_experiment_for_each_entry_point() -> None:
-    project = yaml.safe_load((Path(__file__).parents[2] / "MLproject").read_text())
-    assert set(store.EXPERIMENTS) == set(map(store.experiment, project["entry_points"]))
+def test_a_folder_without_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"has no mlflow\.db, expected the folder of a run"):
+        store.open_existing(tmp_path)
+    monkeypatch.setenv(store.URI, "http://localhost:1")
+    store.check_exists(tmp_path)
 
 
 def test_a_store_has_its_name_when_it_is_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(uri: str, _: Path) -> None:
-        make_store(Path(uri.removeprefix("sqlite:///")))
+    def stop(*_: object) -> str:
         raise OSError("database or disk is full")
 
-    monkeypatch.setattr(store, "prepare", stop)
+    monkeypatch.setattr(store, "_experiment", stop)
     for _ in range(2):
-        with pytest.raises(InputError, match="disk is full"):
-            store.environment(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [".partial-mlflow.db"]
+        with pytest.raises(OSError, match="disk is full"):
+            store.open_store(tmp_path)
+    assert not (tmp_path / store.FILE).exists()
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")  # those of MLflow and its many packages
-def test_a_new_store_has_all_experiments(tmp_path: Path) -> None:
+def test_a_new_store_has_its_artifacts_beside_it(tmp_path: Path) -> None:
     (tmp_path / ".partial-mlflow.db").write_text("left by a run that was killed")
-    variables = store.environment(tmp_path)
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(variables["MLFLOW_TRACKING_URI"])
-    for name in store.EXPERIMENTS:
-        experiment = client.get_experiment_by_name(name)
-        assert experiment.artifact_location == str(tmp_path / "mlruns" / name)
-    assert store.environment(tmp_path) == variables
-    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db"}
-
-
-def test_a_store_for_steps_that_can_write_its_folder_only(tmp_path: Path) -> None:
-    make_store(tmp_path / "mlflow.db")
-    for _ in range(2):
-        target = tmp_path / "mlruns" / "mlflow.db"
-        assert store.within_folder(tmp_path) == {"MLFLOW_TRACKING_URI": f"sqlite:///{target}"}
-        assert (tmp_path / "mlflow.db").readlink() == Path("mlruns/mlflow.db")
-    assert store.environment(tmp_path) == {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
-    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlruns"}
-
-
-def test_which_stores_steps_in_containers_reach(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not store.is_remote(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://host")
-    assert store.is_remote(tmp_path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mine.db")
-    with pytest.raises(InputError, match=r"mine.db is out of reach of steps in containers"):
-        store.is_remote(tmp_path)
-
-
-def test_passwords_are_not_in_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(uri: str, _: object) -> None:
-        raise OSError(f"no route to {uri}")
-
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@host/base")
-    monkeypatch.setattr(store, "prepare", fail)
-    with pytest.raises(InputError) as caught:
-        store.environment(tmp_path)
-    assert str(caught.value).count("postgresql://***@host/base") == 2
-    assert "secret" not in str(caught.value)
+    client, experiment = store.open_store(tmp_path)
+    assert client.get_experiment(experiment).artifact_location == f"{tmp_path}/mlruns"
+    assert store.open_store(tmp_path)[1] == experiment
+    assert [path.name for path in tmp_path.iterdir()] == [store.FILE]
+    with contextlib.closing(sqlite3.connect(tmp_path / store.FILE)) as database:
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (0,)

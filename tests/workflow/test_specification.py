@@ -13,7 +13,7 @@ import yaml
 
 from madminer_workflow.assets import STAGES
 from madminer_workflow.cli import cli
-from madminer_workflow.tracking.store import EXPERIMENTS
+from madminer_workflow.tracking.project import command_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = tuple(STAGES)
@@ -115,17 +115,15 @@ def test_an_entry_point_has_the_options_of_its_command(entry: str) -> None:
             assert options[name].required
 
 
-def test_every_entry_point_has_an_experiment() -> None:
-    assert [f"madminer-{entry}" for entry in read("MLproject")["entry_points"]] == list(EXPERIMENTS)
-
-
 @pytest.mark.filterwarnings("ignore")  # those of MLflow and its many packages
-def test_blanks_and_quotes_survive_mlflow() -> None:
+def test_entry_points_are_read_as_mlflow_reads_them() -> None:
     from mlflow.projects import _project_spec as projects
 
     values = {"data_file": "a 'b' \"c\"", "input_file": "$(d);e", "output_dir": "f\n g"}
+    given = values | {"n_train": "1e3"}
     project = projects.load_project(str(ROOT))
-    command = project.get_entry_point("sample").compute_command(values, None)
+    command = project.get_entry_point("sample").compute_command(given, None)
+    assert command_of(ROOT, "sample", given) == command
     words = shlex.split(command)
     for name, value in values.items():
         assert words[words.index(f"--{name}") + 1] == value

@@ -6,16 +6,14 @@ import contextlib
 import gc
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import click
 
 from madminer_workflow.errors import InputError
 
-__all__ = ["COMMANDS", "STATUS_FILE", "cli", "main"]
+__all__ = ["COMMANDS", "cli", "main"]
 
 # Command `name` is the attribute `name` of the module madminer_workflow.cli.<name>, both with _ for
 # -. The help stands here so that listing the commands imports none of them; a test compares both.
@@ -34,16 +32,15 @@ COMMANDS = {
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",
     "validate": "Compare learned limits with those of the exact likelihood.",
+    "track": "Log what MLflow does not have yet of a run.",
+    "runs": "Show the runs that MLflow has, with their results.",
+    "ui": "Open the web interface of MLflow on the store of a run.",
     "verify": "Compare all files of a run with the checksums in its records.",
     "coverage": "Try out with toys how often the regions contain the truth.",
     "self-check": "Import all that the steps need and print its versions.",
 }
 
-# MLflow reports every failure of a step as status 1; the file named by this variable keeps the
-# step's own status for the script that started it.
-STATUS_FILE = "MADMINER_WORKFLOW_STATUS_FILE"
-
-_BAD_INPUT, _INTERRUPTED, _KILLED = 2, 130, 137
+_BAD_INPUT, _INTERRUPTED = 2, 130
 
 
 class _Refused(click.ClickException):
@@ -89,10 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: The arguments of the command line; those of the process by default.
     """
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    _record(_KILLED)
-    status = _status(arguments)
-    _record(status)
-    sys.exit(status)
+    sys.exit(_status(arguments))
 
 
 def _status(arguments: Sequence[str] | None) -> int:
@@ -112,12 +106,6 @@ def _status(arguments: Sequence[str] | None) -> int:
         sys.excepthook(*sys.exc_info())
         return 1
     return result if isinstance(result, int) else 0
-
-
-def _record(status: int) -> None:
-    """Writes the status for the script that started the step, if there is one."""
-    if path := os.environ.get(STATUS_FILE):
-        Path(path).write_text(f"{status}\n")
 
 
 @contextlib.contextmanager

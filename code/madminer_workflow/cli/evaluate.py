@@ -23,10 +23,10 @@ def evaluate(
     data_file: Path, input_file: Path, model_file: Path, output_dir: Path, luminosity: float | None
 ) -> None:
     """Evaluate one estimator on the grid of theory parameters."""
+    from madminer_workflow.cli.tracked import track_evaluation
     from madminer_workflow.configuration import load
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.evaluate import evaluate_file
-    from madminer_workflow.tracking.log import log_step
 
     header = read_header(data_file)
     overrides = {} if luminosity is None else {"luminosity": luminosity}
@@ -34,8 +34,4 @@ def evaluate(
     result, folder = evaluate_file(configuration, model_file, events, output_dir)
     click.echo(f"{result.method}: {result.n_events} held-out events")
     click.echo(folder)
-    log_step(
-        name=f"evaluate {model_file.name}",
-        params={"method": result.method, "n_events": result.n_events},
-        metrics={"largest_offset": result.largest_offset},
-    )
+    track_evaluation(header, configuration, result, folder)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,12 +18,12 @@ _INPUT = click.Path(path_type=Path)
 @click.option("--output_dir", type=_INPUT, required=True, help="Folder of the run.")
 def plot(data_file: Path, input_file: Path, result_files: str, output_dir: Path) -> None:
     """Gather the results, compute the limits and draw the figures."""
+    from madminer_workflow.cli.tracked import track_plotting
     from madminer_workflow.configuration import load_parts
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.plot import plot as plot_one
     from madminer_workflow.steps.report import table
     from madminer_workflow.steps.sweep import plot_variants
-    from madminer_workflow.tracking.log import log_step
 
     header = read_header(data_file)
     parts = load_parts(input_file, header)
@@ -35,21 +33,6 @@ def plot(data_file: Path, input_file: Path, result_files: str, output_dir: Path)
         results, products = plot_variants(parts, *where)
     else:
         results, products = plot_one(parts[0].configuration, *where)
-    artifacts = [products / name for name in ("results.json", "sweep.csv", "figures")]
-    log_step(
-        name="plot",
-        metrics=_sizes(results),
-        artifacts=[path for path in artifacts if path.exists()],
-    )
+    track_plotting(header, parts[0].configuration, results, products)
     click.echo(table(results))
     click.echo(products)
-
-
-def _sizes(results: Mapping[str, Any]) -> dict[str, float]:
-    """Returns the sizes of all regions; none of a sweep, whose table has them."""
-    return {
-        f"{name}_{which}_{level}_size": limit[which]["regions"][level]["size"]
-        for name, limit in results.get("limits", {}).items()
-        for which in ("full", "kinematics")
-        for level in ("68", "95")
-    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,15 +61,17 @@ def run(
     from madminer_workflow.engine import launch
     from madminer_workflow.engine.folder import check_path
     from madminer_workflow.storage.provenance import machine, software
+    from madminer_workflow.tracking.follow import Follower
 
     check_path("output_dir", str(output_dir.absolute()))
     request = resolved(data_file, input_file, profile, force, until)
     surroundings = Surroundings.of(where, output_dir)
+    follower = context.with_resource(Follower())  # which ends with the command, however it ends
 
     def claimed(folder: Path) -> Mapping[str, str]:
         click.echo(f"running in {output_dir}, {jobs} steps at a time", err=True)
         request.freeze(folder / FROZEN)
-        return surroundings.track(folder)
+        return follower.start(folder)
 
     jobs = jobs or surroundings.jobs
     outcome = launch.run(
@@ -98,21 +100,19 @@ def run(
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What steps run in, where, and where they are tracked.
+    """What steps run in, and where.
 
     Attributes:
         runtime: In which environment they run.
         backend: Where they run; None for this machine.
         jobs: How many run at the same time by default.
         keep: Whether jobs go on when the run is interrupted.
-        track: Prepares the store in the folder of a run and returns the variables of the steps.
     """
 
     runtime: Runtime
     backend: Backend | None
     jobs: int
     keep: bool
-    track: Callable[[Path], Mapping[str, str]]
 
     @classmethod
     def of(cls, where: Mapping[str, Any], output_dir: Path) -> Surroundings:
@@ -127,19 +127,13 @@ class Surroundings:
         """
         from madminer_workflow.engine.folder import MARKER
         from madminer_workflow.engine.runtimes import RUNTIMES, Options
-        from madminer_workflow.tracking import store
 
         folder = output_dir.resolve()
-        options = Options(**{name: where[name] for name in ("image", "memory", "gpu")})
-        track = store.environment
-        if where["runtime"] != "process":
-            # A job goes on without its run, and must not keep the next one out.
-            claim = folder / MARKER if where["backend"] == "local" else None
-            shared, network = (folder / store.ARTIFACTS,), store.is_remote(folder)
-            options = replace(options, network=network, claim=claim, shared=shared)
-            track = store.within_folder
-        runtime = RUNTIMES[where["runtime"]](options)
-        return cls(runtime, *_place(where["backend"], where["site"], folder), where["keep"], track)
+        # A job goes on without its run, and must not keep the next one out.
+        claim = folder / MARKER if where["backend"] == "local" else None
+        chosen = {name: where[name] for name in ("image", "memory", "gpu")}
+        runtime = RUNTIMES[where["runtime"]](Options(**chosen, claim=claim))
+        return cls(runtime, *_place(where["backend"], where["site"], folder), where["keep"])
 
 
 def _place(name: str, site: Path | None, folder: Path) -> tuple[Backend | None, int]:

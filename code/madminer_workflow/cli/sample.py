@@ -46,19 +46,23 @@ def sample(
     **numbers: int | None,
 ) -> None:
     """Draw training, validation and test samples of every method."""
+    from madminer_workflow.cli.tracked import track_sampling
     from madminer_workflow.configuration import load_parts
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.sample import sample as draw
 
     header = read_header(data_file)
     parts, events = load_parts(input_file, header), read_events(header)
+    records = []
     for one in parts:
         configuration = _overridden(one.configuration, numbers)
         for record in draw(configuration, events, output_dir, seed, one.name):
+            records.append(record)
             drawn = ", ".join(f"{part.n_samples} {name}" for name, part in record.parts.items())
             effective = min(part.effective_samples for part in record.parts.values())
             what = one.name or record.method
             click.echo(f"{what}: {drawn} samples, from {effective:.4g} effective events at least")
+    track_sampling(header, parts[0].configuration, records)
 
 
 def _overridden(configuration: Configuration, numbers: dict[str, int | None]) -> Configuration:

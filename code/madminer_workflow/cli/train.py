@@ -10,7 +10,7 @@ import click
 from madminer_workflow.cli.options import number, numbers, whole, word
 
 if TYPE_CHECKING:
-    from madminer_workflow.estimators import EpochRecord, Fitted
+    from madminer_workflow.estimators import EpochRecord
 
 __all__ = ["train"]
 
@@ -38,14 +38,16 @@ def train(
     **settings: object,
 ) -> None:
     """Train one estimator."""
+    from madminer_workflow.cli.tracked import track_training
     from madminer_workflow.configuration import load_learner
     from madminer_workflow.steps import train as step
+    from madminer_workflow.storage import read_json
 
     overrides = {name: value for name, value in settings.items() if value is not None}
     learner = load_learner(input_file, step.method_of(train_folder), overrides)
     learner = learner if seed is None else learner.seeded(seed)
     fitted, folder = step.train(learner, train_folder, member, output_dir, _show)
-    _track(fitted)
+    track_training(fitted, read_json(train_folder / "samples.json"))
     click.echo(folder)
 
 
@@ -55,18 +57,4 @@ def _show(epoch: EpochRecord) -> None:
         f"PROGRESS: epoch {epoch.epoch}/{epoch.epochs} loss {epoch.validation_loss:.4g}; "
         f"training loss {epoch.train_loss:.5f}, validation loss {epoch.validation_loss:.5f}, "
         f"{epoch.seconds:.1f} s"
-    )
-
-
-def _track(fitted: Fitted) -> None:
-    """Logs the settings and the course of the training."""
-    from madminer_workflow.tracking.log import log_step
-
-    description, history = fitted.model.description, fitted.history
-    names = ("train_loss", "validation_loss", "learning_rate", "gradient_norm")
-    log_step(
-        name=f"{description.method}_{description.member}",
-        params={"method": description.method} | description.settings,
-        metrics={"best_validation_loss": history.best_validation_loss},
-        history={name: getattr(history, name).tolist() for name in names},
     )

@@ -13,8 +13,8 @@ from typing import Any
 
 __all__ = ["cpu_seconds"]
 
-_START = 3.5
-"""What every step takes to start: Python, its packages, and tracking."""
+_START = 1.5
+"""What every step takes to start: Python and its packages."""
 
 _CONFIGURATION = 0.5
 _SAMPLING_PER_SAMPLE = 5e-6

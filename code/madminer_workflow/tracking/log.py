@@ -1,103 +1,148 @@
-"""Logging a step to the MLflow run that started it."""
+"""What a step has to log, left as a small file in its folder by whoever runs it.
+
+Importing MLflow takes more than a second, and a worker may not reach the store: a step writes a
+record, and the process that has started it, or the run that has submitted it, logs it.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from madminer_workflow.tracking.store import masked
+from madminer_workflow.errors import InputError
+from madminer_workflow.storage import read_json, sha256, write_json
+from madminer_workflow.storage.provenance import software
 
-__all__ = ["LOG_FILE", "log_file", "log_step"]
+__all__ = ["RECORD", "RECORD_FILE", "Dataset", "Record", "log_step"]
 
-LOG_FILE = "MADMINER_WORKFLOW_LOG_FILE"
-"""Variable that names the file for what a step has to log, where its caller logs for it."""
+RECORD = "tracking.json"
+"""The name of the record in the folder of a step."""
 
-_N_METRICS_PER_BATCH = 1000  # the limit of MLflow's interface
+RECORD_FILE = "MADMINER_WORKFLOW_TRACKING_FILE"
+"""Variable that names the file of the record; without it a step that MLflow runs logs itself."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The events that a step has used, or that its samples are from.
+
+    Attributes:
+        name: Name of the file.
+        sha256: Its checksum.
+        source: Its path; None if only the other two are known.
+    """
+
+    name: str
+    sha256: str
+    source: str | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> Dataset:
+        """Describes an event file.
+
+        Args:
+            path: The file.
+        """
+        return cls(path.name, sha256(path), str(path.resolve()))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a step has to log.
+
+    Attributes:
+        name: The name of its run, for people.
+        stage: The stage that it belongs to.
+        params: What went in, all defaults filled in.
+        tags: What tells runs apart: method, member, preset, versions.
+        metrics: Numbers that came out.
+        history: Numbers of each epoch, by name, (epoch,).
+        seconds: How long each epoch took, (epoch,).
+        artifacts: Files and folders to show, relative to the folder of the record.
+        dataset: The events.
+        time: When all of this was known, in seconds since the epoch.
+    """
+
+    name: str
+    stage: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    history: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    seconds: Sequence[float] = ()
+    artifacts: Sequence[str] = ()
+    dataset: Dataset | None = None
+    time: float = 0.0
+
+    @classmethod
+    def read(cls, path: Path) -> Record:
+        """Reads a record.
+
+        Args:
+            path: The file.
+
+        Raises:
+            InputError: It cannot be read or is no record.
+        """
+        content = read_json(path)
+        try:
+            dataset = content["dataset"] and Dataset(**content["dataset"])
+            return cls(**{**content, "dataset": dataset})
+        except (KeyError, TypeError) as error:
+            raise InputError(f"{path}: not the record of a step ({error})") from error
 
 
 def log_step(
+    name: str,
+    stage: str,
     *,
-    name: str | None = None,
-    params: Mapping[str, object] | None = None,
-    metrics: Mapping[str, float] | None = None,
-    history: Mapping[str, Sequence[float]] | None = None,
     artifacts: Iterable[Path] = (),
+    tags: Mapping[str, object] | None = None,
+    **content: Any,
 ) -> None:
-    """Logs a step, if MLflow started it; a store that fails costs a warning, not the result.
-
-    If the caller logs, it is left in a file for it: the import of MLflow takes more than a second.
+    """Leaves what a step has to log, or logs it if MLflow itself has started the step.
 
     Args:
-        name: The name of the run, as the list of runs shows it.
-        params: What went in, besides the parameters in MLproject, which MLflow logs itself.
-        metrics: Numbers that came out.
-        history: Numbers of each epoch, by name.
-        artifacts: Files and folders to copy to the store.
+        name: The name of its run.
+        stage: The stage that it belongs to.
+        artifacts: Files and folders to show; those that do not exist are left out.
+        tags: What tells runs apart; the version of the code is added.
+        **content: Further attributes of the record.
     """
-    record = {
-        "name": name,
-        "params": {key: str(value) for key, value in (params or {}).items()},
-        "metrics": {key: float(value) for key, value in (metrics or {}).items()},
-        "history": {key: list(map(float, values)) for key, values in (history or {}).items()},
-        "artifacts": [str(Path(path).resolve()) for path in artifacts],
-    }
-    if LOG_FILE in os.environ:
-        Path(os.environ[LOG_FILE]).write_text(json.dumps(record), encoding="utf-8")
-    elif "MLFLOW_RUN_ID" in os.environ:
-        _try_to_log(os.environ["MLFLOW_RUN_ID"], record)
-
-
-def log_file(run_id: str) -> None:
-    """Logs what a step has left in the file that `LOG_FILE` names.
-
-    Args:
-        run_id: The MLflow run of the step.
-    """
-    path = Path(os.environ[LOG_FILE])
-    if path.exists():
-        _try_to_log(run_id, json.loads(path.read_text(encoding="utf-8")))
-
-
-def _try_to_log(run_id: str, record: Mapping[str, Any]) -> None:
-    """Logs a record, or warns that this did not work."""
-    try:
-        _log(run_id, **record)
-    except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
-        line = str(error).partition("\n")[0]
-        message = f"warning: not logged to MLflow ({type(error).__name__}: {line})"
-        print(masked(message), file=sys.stderr)
-
-
-def _log(
-    run_id: str,
-    name: str | None,
-    params: Mapping[str, str],
-    metrics: Mapping[str, float],
-    history: Mapping[str, Sequence[float]],
-    artifacts: Sequence[str],
-) -> None:
-    """Logs everything with as few transactions as MLflow allows."""
-    from mlflow.entities import Metric, Param, RunTag
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient()
-    now = int(1000 * time.time())
-    points = [Metric(key, value, now, 0) for key, value in metrics.items()]
-    for key, values in history.items():
-        points += [Metric(key, value, now, epoch) for epoch, value in enumerate(values)]
-    client.log_batch(
-        run_id,
-        metrics=points[:_N_METRICS_PER_BATCH],
-        params=[Param(key, value) for key, value in params.items()],
-        tags=[RunTag("mlflow.runName", name)] if name else [],
+    file, run_id = os.environ.get(RECORD_FILE), os.environ.get("MLFLOW_RUN_ID")
+    if not (file or run_id):
+        return
+    folder = Path(file).parent if file else Path.cwd()
+    code = {key: value for key, value in software().items() if key in _CODE}
+    record = Record(
+        name=name,
+        stage=stage,
+        tags={**code, **(tags or {})},
+        artifacts=[os.path.relpath(path, folder) for path in artifacts if path.exists()],
+        time=time.time(),
+        **content,
     )
-    for start in range(_N_METRICS_PER_BATCH, len(points), _N_METRICS_PER_BATCH):
-        client.log_batch(run_id, metrics=points[start : start + _N_METRICS_PER_BATCH])
-    for path in map(Path, artifacts):
-        log = client.log_artifacts if path.is_dir() else client.log_artifact
-        log(run_id, str(path), path.name if path.is_dir() else None)
+    if file:
+        write_json(file, asdict(record))
+    elif run_id:
+        _log_here(run_id, record, folder)
+
+
+_CODE = ("version", "commit", "dirty")
+
+
+def _log_here(run_id: str, record: Record, folder: Path) -> None:
+    """Logs to the run that MLflow has started; a store that fails costs a warning only."""
+    from madminer_workflow.tracking import store
+    from madminer_workflow.tracking.runs import log_record
+
+    try:
+        client = store.client(os.environ.get(store.URI))
+        log_record(client, client.get_run(run_id), record, folder)
+    except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
+        print(f"warning: not logged to MLflow ({store.reason(error)})", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""Starts an entry point of MLproject in a run of its own, as `mlflow run` does, in half the time.
+"""Runs an entry point of MLproject, as `mlflow run` does, and then logs what it has left.
 
-`mlflow run` imports all of MLflow's command line, and each step would import the client once more
-to log. Here the process that has started a step also logs what the step left in a file.
+In a run of the whole workflow the record stays in the folder of the step, and the run gathers it:
+then nothing here imports MLflow.
 
     python -m madminer_workflow.tracking.project FOLDER -e ENTRY -P KEY=VALUE ...
 """
@@ -9,48 +9,102 @@ to log. Here the process that has started a step also logs what the step left in
 from __future__ import annotations
 
 import os
+import shlex
+import signal
+import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+import yaml
 
-from madminer_workflow.tracking.log import LOG_FILE, log_file
-from madminer_workflow.tracking.store import experiment, masked
+from madminer_workflow.errors import InputError
+from madminer_workflow.tracking.log import RECORD, RECORD_FILE
 
-__all__ = ["main"]
+__all__ = ["GATHERED", "command_of", "main"]
+
+GATHERED = "MADMINER_WORKFLOW_GATHERED"
+"""Variable that says that whoever has submitted the step gathers its record."""
 
 
 @click.command()
-@click.argument("folder")
+@click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-e", "--entry-point", required=True, help="Name of the entry point.")
 @click.option("-P", "parameters", multiple=True, help="KEY=VALUE; repeatable.")
-@click.option("--storage-dir", required=True, help="Folder for temporary files.")
-def main(folder: str, entry_point: str, parameters: tuple[str, ...], storage_dir: str) -> None:
+def main(folder: Path, entry_point: str, parameters: tuple[str, ...]) -> None:
     """Run an entry point of the MLproject in FOLDER."""
-    os.environ[LOG_FILE] = str(Path(storage_dir) / "log.json")
-    from mlflow import projects
-    from mlflow.exceptions import MlflowException
-
+    given = dict(pair.split("=", 1) for pair in parameters)
     try:
-        run = projects.run(
-            folder,
-            entry_point,
-            parameters=dict(pair.split("=", 1) for pair in parameters),
-            experiment_name=experiment(entry_point),
-            run_name=entry_point,
-            env_manager="local",
-            storage_dir=storage_dir,
-        )
-    except MlflowException as error:
-        line = masked(f"error: {str(error).partition(chr(10))[0]}")
-        sys.exit(line if _unexpected() else 1)
-    log_file(run.run_id)
+        command = command_of(folder, entry_point, given)
+    except InputError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    output_dir = Path(given["output_dir"])
+    if os.environ.get(GATHERED):
+        os.environ[RECORD_FILE] = str(output_dir / RECORD)
+        os.execvp("sh", ["sh", "-c", command])
+    sys.exit(_tracked(command, entry_point, given, output_dir))
 
 
-def _unexpected() -> bool:
-    """Tells whether it was not the step that failed, which has said why itself."""
-    status = os.environ.get("MADMINER_WORKFLOW_STATUS_FILE")
-    return status is None or not Path(status).exists()
+def command_of(folder: Path, entry_point: str, given: Mapping[str, str]) -> str:
+    """Returns the shell command of an entry point, with all parameters filled in.
+
+    Args:
+        folder: The folder with the file MLproject.
+        entry_point: The name of the entry point.
+        given: Values of parameters; the others have their defaults.
+
+    Raises:
+        InputError: There is no such entry point, or a parameter is unknown or missing.
+    """
+    project = yaml.safe_load((folder / "MLproject").read_text(encoding="utf-8"))
+    points: dict[str, Any] = project["entry_points"]
+    if entry_point not in points:
+        raise InputError(f"{entry_point}: no entry point, expected one of {', '.join(points)}")
+    declared = points[entry_point]["parameters"]
+    if unknown := [name for name in given if name not in declared]:
+        raise InputError(f"{unknown[0]}: unknown, expected one of {', '.join(declared)}")
+    defaults = {
+        name: one["default"]
+        for name, one in declared.items()
+        if isinstance(one, Mapping) and "default" in one
+    }
+    values = {**defaults, **given}
+    if missing := [name for name in declared if name not in values]:
+        raise InputError(f"{entry_point}: no value for {', '.join(missing)}")
+    quoted = {name: shlex.quote(str(value)) for name, value in values.items()}
+    return str(points[entry_point]["command"].format(**quoted))
+
+
+def _tracked(command: str, name: str, parameters: Mapping[str, str], output_dir: Path) -> int:
+    """Runs a command, logs how it went, and returns its exit status."""
+    from madminer_workflow.tracking.single import log_single
+
+    started = time.time()
+    with tempfile.TemporaryDirectory(prefix="madminer-workflow-") as scratch:
+        record = Path(scratch) / RECORD
+        status = _status(command, {**os.environ, RECORD_FILE: str(record)})
+        log_single(record, name, parameters, output_dir, started, status)
+    return status
+
+
+def _status(command: str, environment: Mapping[str, str]) -> int:
+    """Returns the exit status of a command, which a signal to this process ends, too."""
+    process = subprocess.Popen(["sh", "-c", command], env=dict(environment))
+
+    def stop(number: int, _: object) -> None:
+        process.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    status = process.wait()
+    if status == -signal.SIGKILL:
+        click.echo("error: the step was killed", err=True)
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

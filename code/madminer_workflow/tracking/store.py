@@ -1,173 +1,201 @@
-"""The tracking store of a run: an SQLite file and a folder of artifacts beside the results."""
+"""The tracking store of a run: an SQLite file and a folder of artifacts beside the results.
+
+MLFLOW_TRACKING_URI names another one, such as a server. It may hold a password, which is never
+written or printed.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import logging
 import os
 import re
-import sqlite3
-from collections.abc import Mapping
+import textwrap
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from madminer_workflow.errors import InputError
 
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
 __all__ = [
-    "ARTIFACTS",
-    "EXPERIMENTS",
-    "environment",
-    "experiment",
-    "is_remote",
+    "EXPERIMENT",
+    "FILE",
+    "QUIET",
+    "URI",
+    "check_exists",
+    "client",
     "masked",
-    "prepare",
-    "within_folder",
+    "open_existing",
+    "open_store",
+    "reason",
+    "uri_of",
 ]
 
-ARTIFACTS = "mlruns"
-"""The folder of the artifacts, in that of a run."""
+URI = "MLFLOW_TRACKING_URI"
+FILE = "mlflow.db"
+EXPERIMENT = "madminer-workflow"
+"""The experiment of all runs, so that steps stand below the run that they belong to."""
 
 _SQLITE = "sqlite:///"
-_FILE = "mlflow.db"
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_ARTIFACTS = "mlruns"
+_LONGEST = 150  # characters of a reason
+QUIET = {
+    "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # of a server that is down nobody waits minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # of language models, in many processes
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 
-def experiment(entry_point: str) -> str:
-    """Returns the experiment of an entry point of MLproject, whose runs can be compared.
-
-    Args:
-        entry_point: Name of the entry point.
-    """
-    return f"madminer-{entry_point}"
-
-
-EXPERIMENTS = tuple(experiment(step) for step in ("sample", "train", "eval", "plot"))
-"""The experiments of all steps."""
-
-
-def environment(output_dir: Path) -> Mapping[str, str]:
-    """Prepares the store of a run and returns the variables that lead its steps there.
+def uri_of(output_dir: Path) -> str:
+    """Returns the URI of the store of a run.
 
     Args:
         output_dir: The folder of the run; not used where MLFLOW_TRACKING_URI names a store.
-
-    Raises:
-        InputError: The store that MLFLOW_TRACKING_URI names cannot be used.
     """
-    file = output_dir / _FILE
-    own = f"{_SQLITE}{file}"
-    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI", own))
-    try:
-        if uri == own and not file.exists():
-            _create(file, output_dir / ARTIFACTS)
-        prepare(uri, output_dir / ARTIFACTS if uri == own else None)
-    except Exception as error:  # whatever SQLite, SQLAlchemy, requests and MLflow raise
-        line = str(error).partition("\n")[0]
-        message = f"MLFLOW_TRACKING_URI: {uri} cannot be used ({line})"
-        raise InputError(masked(message)) from error
-    return {"MLFLOW_TRACKING_URI": uri}
+    given = os.environ.get(URI) or f"{_SQLITE}{output_dir.absolute() / FILE}"
+    if not given.startswith(_SQLITE):
+        return given
+    return f"{_SQLITE}{Path(given.removeprefix(_SQLITE)).absolute()}"
 
 
-def is_remote(output_dir: Path) -> bool:
-    """Returns whether the store is reached over the network.
+def masked(text: str) -> str:
+    """Returns a text without the users and passwords of its URIs.
 
     Args:
-        output_dir: The folder of the run; steps in containers write into no database elsewhere.
+        text: The text.
 
-    Raises:
-        InputError: MLFLOW_TRACKING_URI names one.
+    >>> masked("cannot reach http://me:secret@host:5000/api")
+    'cannot reach http://***@host:5000/api'
     """
-    own = f"{_SQLITE}{output_dir.absolute() / _FILE}"
-    uri = _absolute(os.environ.get("MLFLOW_TRACKING_URI", own))
-    if uri.startswith(_SQLITE) and uri != own:
-        raise InputError(
-            f"MLFLOW_TRACKING_URI: {uri} is out of reach of steps in containers; "
-            "allowed are servers, or nothing for a database in the folder of the run"
-        )
-    return uri != own
+    return re.sub(r"(\w://)\S*@", r"\1***@", text)
 
 
-def within_folder(output_dir: Path) -> Mapping[str, str]:
-    """Prepares the store of a run whose steps write only into the folder of the artifacts.
+def reason(error: BaseException) -> str:
+    """Returns in one line why a store cannot be used.
 
-    The database goes there, since SQLite needs a folder; a link stands in its place.
+    Args:
+        error: What SQLAlchemy, requests or MLflow have raised.
+    """
+    text = str(error)
+    if "error code 401" in text or "error code 403" in text:
+        return "the server refuses user and password"
+    if "Max retries exceeded" in text or "Connection refused" in text:
+        return "the server does not answer"
+    line = masked(text).strip().partition("\n")[0]
+    return textwrap.shorten(f"{type(error).__name__}: {line}", _LONGEST, placeholder=" ...")
+
+
+def client(uri: str | None) -> MlflowClient:
+    """Imports MLflow, quietly, and returns its client of a store.
+
+    Args:
+        uri: The URI of the store; None for the one that MLflow itself takes.
+    """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
+    for name in ("alembic", "urllib3"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")  # those of MLflow and its many packages
+    from mlflow.tracking import MlflowClient
+
+    return MlflowClient(_without_password(uri) if uri else None)
+
+
+def _without_password(uri: str) -> str:
+    """Hands user and password of a server over as MLflow wants it: it shows URIs."""
+    parts = urlsplit(uri)
+    user, at, host = parts.netloc.rpartition("@")
+    if at and parts.scheme in ("http", "https"):
+        name, _, password = user.partition(":")
+        os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(name)
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(password)
+        uri = urlunsplit(parts._replace(netloc=host))
+        os.environ[URI] = uri  # which artifacts are sent to
+    return uri
+
+
+def open_store(output_dir: Path) -> tuple[MlflowClient, str]:
+    """Opens the store of a run, which is made if it is missing.
 
     Args:
         output_dir: The folder of the run.
 
     Returns:
-        The variables that lead the steps there.
+        The client of the store and the identifier of the experiment.
+    """
+    uri, own = uri_of(output_dir), output_dir.absolute() / FILE
+    if uri != f"{_SQLITE}{own}":
+        mlflow = client(uri)
+        return mlflow, _experiment(mlflow, None)
+    with _locked(output_dir):  # steps that a user runs side by side would race for making it
+        if not own.exists():
+            _create(own)
+    mlflow = client(uri)
+    return mlflow, _experiment(mlflow, output_dir)
+
+
+def open_existing(output_dir: Path) -> tuple[MlflowClient, str]:
+    """Opens the store of a run to read from it.
+
+    Args:
+        output_dir: The folder of the run.
 
     Raises:
-        InputError: The store cannot be used.
+        InputError: There is none.
     """
-    variables = environment(output_dir)
-    if is_remote(output_dir):
-        return variables
-    file, target = output_dir / _FILE, output_dir / ARTIFACTS / _FILE
-    target.parent.mkdir(exist_ok=True)
-    if not file.is_symlink():
-        partial = file.with_name(f".partial-{_FILE}")
-        for path in (target, partial):
-            path.unlink(missing_ok=True)
-        target.hardlink_to(file)
-        partial.symlink_to(target.relative_to(output_dir))
-        partial.replace(file)
-    return {"MLFLOW_TRACKING_URI": f"{_SQLITE}{target}"}
+    check_exists(output_dir)
+    return open_store(output_dir)
 
 
-def masked(text: str) -> str:
-    """Returns a text without the names and passwords in its URIs.
+def check_exists(output_dir: Path) -> None:
+    """Refuses a folder without a store, if no other store is named.
 
     Args:
-        text: The text.
+        output_dir: The folder of the run.
 
-    >>> masked("https://me:secret@host/path cannot be used")
-    'https://***@host/path cannot be used'
+    Raises:
+        InputError: There is no store.
     """
-    return _PASSWORD.sub("***@", text)
+    file = output_dir.absolute() / FILE
+    if uri_of(output_dir) == f"{_SQLITE}{file}" and not file.exists():
+        raise InputError(f"output_dir: {output_dir} has no {FILE}, expected the folder of a run")
 
 
-def prepare(uri: str, artifact_root: Path | None) -> None:
-    """Creates the tables and experiments of a store, which parallel steps would race for.
-
-    Args:
-        uri: The tracking URI.
-        artifact_root: The folder of artifacts; None leaves it to the store.
-    """
-    if _has_experiments(uri):
-        return
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # read when MLflow is imported
-    from mlflow.tracking import MlflowClient
-
-    client = MlflowClient(uri)
-    for name in EXPERIMENTS:
-        if client.get_experiment_by_name(name) is None:
-            location = str(artifact_root / name) if artifact_root else None
-            client.create_experiment(name, artifact_location=location)
-
-
-def _create(file: Path, artifact_root: Path) -> None:
+def _create(file: Path) -> None:
     """Makes a store that has its name when it is complete; MLflow cannot go on with half of one."""
     partial = file.with_name(f".partial-{file.name}")
     partial.unlink(missing_ok=True)
-    prepare(f"{_SQLITE}{partial}", artifact_root)
+    _experiment(client(f"{_SQLITE}{partial}"), file.parent)
     partial.replace(file)
 
 
-def _absolute(uri: str) -> str:
-    """Returns the URI of a store independent of the folder that a step runs in."""
-    if not uri.startswith(_SQLITE):
-        return uri
-    return f"{_SQLITE}{Path(uri.removeprefix(_SQLITE)).absolute()}"
+def _experiment(mlflow: MlflowClient, folder: Path | None) -> str:
+    """Returns the identifier of the experiment, with its artifacts in a folder or where they go."""
+    if found := mlflow.get_experiment_by_name(EXPERIMENT):
+        return str(found.experiment_id)
+    location = str(folder.absolute() / _ARTIFACTS) if folder else None
+    # Without the tag the web interface asks whether these are language models.
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    return str(mlflow.create_experiment(EXPERIMENT, artifact_location=location, tags=tags))
 
 
-def _has_experiments(uri: str) -> bool:
-    """Returns whether an SQLite store is complete, without the seconds of importing MLflow."""
-    if not uri.startswith(_SQLITE):
-        return False
-    with contextlib.closing(sqlite3.connect(uri.removeprefix(_SQLITE))) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
-        if "experiments" not in tables:
-            return False
-        names = {name for (name,) in database.execute("SELECT name FROM experiments")}
-    return names.issuperset(EXPERIMENTS)
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process makes a store in a folder."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # of a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -12,19 +12,17 @@ def command(folder: Path, *read: Path, **variables: str) -> Command:
     return Command("training", "true", "image:1", folder, read, variables, folder / "log")
 
 
-def test_only_the_folder_of_a_step_and_what_is_shared_can_be_written(tmp_path: Path) -> None:
+def test_only_the_folder_of_a_step_can_be_written(tmp_path: Path) -> None:
     run, events = tmp_path / "a run", tmp_path / "z.h5"
-    step, store, marker = run / "training", run / "mlruns", run / "marker"
-    for folder in (step, store):
-        folder.mkdir(parents=True)
+    step, marker = run / "training", run / "marker"
+    step.mkdir(parents=True)
     for file in (events, marker):
         file.touch()
     reads = (run, events, tmp_path / "not there", step)
-    table = mounts(command(step, *reads), Options(claim=marker, shared=(store,)))
+    table = mounts(command(step, *reads), Options(claim=marker))
     assert list(table.items()) == [
         (run, False),  # folders before what is in them
         (marker, False),
-        (store, True),
         (step, True),
         (events, False),
     ]

@@ -59,7 +59,6 @@ class Options:
         gpu: Whether commands use graphics processors.
         network: Whether commands use the network.
         claim: A file that a command keeps locked, as a lock that is shared, as long as it runs.
-        shared: Folders that all commands write into.
     """
 
     image: str | None = None
@@ -67,7 +66,6 @@ class Options:
     gpu: bool = False
     network: bool = False
     claim: Path | None = None
-    shared: tuple[Path, ...] = ()
 
 
 def mounts(command: Command, options: Options) -> Mapping[Path, bool]:
@@ -82,8 +80,7 @@ def mounts(command: Command, options: Options) -> Mapping[Path, bool]:
     """
     read = [*command.read, *([options.claim] if options.claim else [])]
     table = {path: False for path in read if path.exists()}
-    table |= {path: True for path in (command.folder, *options.shared) if path.exists()}
-    return dict(sorted(table.items()))
+    return dict(sorted({**table, command.folder: True}.items()))
 
 
 def row(*fields: str) -> str:
