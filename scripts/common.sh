@@ -85,6 +85,7 @@ contain() {
     sqlite:*) fail "MLFLOW_TRACKING_URI: containers reach no database outside of --output_dir" ;;
     *) set -- --network "$@" ;;
     esac
+    export MADMINER_WORKFLOW_GATHERED="${MADMINER_WORKFLOW_GATHERED-}" # else that of the image
     exec python -m madminer_workflow.engine.runtimes.alone "$@"
 }
 

@@ -92,6 +92,7 @@ def test_no_setting_of_a_machine_stays_in_the_image() -> None:
         "HOME",
         "MPLCONFIGDIR",
         "PYTHONDONTWRITEBYTECODE",
+        "MADMINER_WORKFLOW_GATHERED",
         "MADMINER_WORKFLOW_IMAGE",
     }
 

@@ -64,6 +64,7 @@ def test_nothing_of_the_building_stays(engine: Docker, image: str, base_image: s
         "HOME",
         "MPLCONFIGDIR",
         "PYTHONDONTWRITEBYTECODE",
+        "MADMINER_WORKFLOW_GATHERED",
         "MADMINER_WORKFLOW_IMAGE",
     }
     find = ["find", "/tmp", "/root", "/var", "-type", "f"]
@@ -130,7 +131,7 @@ def test_the_steps_run_in_a_container_for_any_user(run: Docker, tmp_path: Path) 
     results = json.loads((tmp_path / "plotting" / "results.json").read_text())
     assert results["provenance"]["packages"]["torch"].startswith("2.")
     assert {(path.stat().st_uid, path.stat().st_gid) for path in made(tmp_path)} == {UNKNOWN_USER}
-    assert (tmp_path / "plotting" / "mlflow.db").exists()
+    assert (tmp_path / "plotting" / "tracking.json").exists()
 
 
 def made(folder: Path) -> Sequence[Path]:

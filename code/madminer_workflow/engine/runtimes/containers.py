@@ -36,7 +36,7 @@ __all__ = [
 TMP = "/tmp"
 """The folder of a container for temporary files, and its home: what is there goes with it."""
 
-_HANDED_OVER = re.compile(r"MLFLOW_\w+|\w+_NUM_THREADS", re.ASCII)
+_HANDED_OVER = re.compile(r"MLFLOW_\w+|MADMINER_WORKFLOW_GATHERED|\w+_NUM_THREADS", re.ASCII)
 _TRIAL = """
 touch made
 command -v flock >/dev/null || { echo "it has no flock, of util-linux"; exit 1; }
