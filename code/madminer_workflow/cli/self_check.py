@@ -10,7 +10,8 @@ import click
 
 __all__ = ["self_check"]
 
-_NOT_OF_STEPS = ("__main__", "cli", "engine")  # the image does not have what the engine needs
+# The image does not have what the engine needs, and what follows a run.
+_NOT_OF_STEPS = ("__main__", "cli", "engine", "follow", "gather")
 
 # What steps import while they run: MLflow by our code, the others by MLflow and Matplotlib.
 _LAZY = (
