@@ -35,7 +35,7 @@ def runs(output_dir: Path) -> None:
     except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
         raise InputError(f"{store.URI}: {place} cannot be used ({store.reason(error)})") from error
     click.echo(table(_HEAD, [row for one in found for row in _rows(one)]))
-    click.echo(f"\n{len(found)} flows in {place}", err=True)
+    click.echo(f"\n{len(found)} flow{'' if len(found) == 1 else 's'} in {place}", err=True)
 
 
 def _rows(run: Run) -> list[list[str | None]]:
