@@ -104,7 +104,7 @@ class Apptainer:
         binds = containers.mounts(command, self._options).items()
         limit = self._options.memory
         return [
-            *("sh", "-c", _CLIENT, "apptainer", *containers.names(command), "--"),
+            *("sh", "-c", _CLIENT, "apptainer", *containers.names(command, self._options), "--"),
             *("apptainer", "exec", "--cleanenv", "--contain", "--no-home", "--no-privs"),
             *([] if self._options.network else ["--net", "--network", "none"]),
             *(["--nv"] if self._options.gpu else []),

@@ -36,7 +36,8 @@ __all__ = [
 TMP = "/tmp"
 """The folder of a container for temporary files, and its home: what is there goes with it."""
 
-_HANDED_OVER = re.compile(r"MLFLOW_\w+|MADMINER_WORKFLOW_GATHERED|\w+_NUM_THREADS", re.ASCII)
+_HANDED_OVER = re.compile(r"MADMINER_WORKFLOW_GATHERED|\w+_NUM_THREADS", re.ASCII)
+_OF_A_SERVER = re.compile(r"MLFLOW_\w+", re.ASCII)  # its password among them
 _TRIAL = """
 touch made
 command -v flock >/dev/null || { echo "it has no flock, of util-linux"; exit 1; }
@@ -97,15 +98,18 @@ def row(*fields: str) -> str:
     return stream.getvalue()
 
 
-def names(command: Command) -> list[str]:
+def names(command: Command, options: Options) -> list[str]:
     """Returns the names of the variables that a container is given.
 
-    These are those of the command, and of this process those of MLflow and numbers of threads.
+    These are those of the command, and of this process numbers of threads and, with the network,
+    those of MLflow.
 
     Args:
         command: The command.
+        options: What was chosen.
     """
-    return sorted({*command.variables, *filter(_HANDED_OVER.fullmatch, os.environ)})
+    of_server = filter(_OF_A_SERVER.fullmatch, os.environ if options.network else ())
+    return sorted({*command.variables, *filter(_HANDED_OVER.fullmatch, os.environ), *of_server})
 
 
 def user_name() -> str:

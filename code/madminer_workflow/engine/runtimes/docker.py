@@ -137,7 +137,10 @@ class Docker:
         image = self._options.image or command.image
         digest = self._digests.get(image, image)
         own = {"HOME": containers.TMP, "USER": containers.user_name(), IMAGE: digest}
-        variables = [*containers.names(command), *(f"{name}={own[name]}" for name in own)]
+        variables = [
+            *containers.names(command, self._options),
+            *(f"{name}={own[name]}" for name in own),
+        ]
         binds = containers.mounts(command, self._options).items()
         groups = {str(group) for group in os.getgroups()} - {self._user.partition(":")[2]}
         limit = self._options.memory
