@@ -106,9 +106,10 @@ def plot_variants(
     wanted = parts[0].configuration.plotting
     for name, group in _groups(runs).items():
         if name and group[0].record["initialisation"] is not None:
-            _write(target / name, group, wanted, events, inputs)
-    write_text(target / "sweep.csv", _csv(runs, comparison(runs)["best"]))
-    return _write(target, runs, wanted, events, inputs), target
+            _write(target / name, group, comparison(group), wanted, events, inputs)
+    record = comparison(runs)
+    write_text(target / "sweep.csv", _csv(runs, record["best"]))
+    return _write(target, runs, record, wanted, events, inputs), target
 
 
 def rows(run: Run, best: Mapping[str, Record | None] | None = None) -> Iterator[dict[str, Any]]:
@@ -186,14 +187,19 @@ def _without_replicas(data: Mapping[str, DataLimits]) -> dict[str, DataLimits]:
 
 
 def _write(
-    target: Path, runs: Sequence[Run], plotting: Plotting, events: Events, inputs: Record
+    target: Path,
+    runs: Sequence[Run],
+    compared: Record,
+    plotting: Plotting,
+    events: Events,
+    inputs: Record,
 ) -> dict[str, Any]:
     """Writes what compares variants; means of limits, too, if they differ by initialisation only.
 
     Returns:
         The content of results.json.
     """
-    record = comparison(runs) | {"provenance": inputs}
+    record = {**compared, "provenance": inputs}
     drawn = dict(_figures(runs))
     means: Mapping[str, DataLimits] = {}
     if len(record["combinations"]) == 1 and runs[0].record["initialisation"] is not None:
