@@ -29,6 +29,7 @@ COMMANDS = {
     "configure": "Resolve the input file into one settings file per step.",
     "sample": "Draw training, validation and test samples of every method.",
     "train": "Train one estimator.",
+    "export": "Write a trained network as an ONNX file.",
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",
     "validate": "Compare learned limits with those of the exact likelihood.",
