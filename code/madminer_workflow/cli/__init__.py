@@ -34,6 +34,7 @@ COMMANDS = {
     "plot": "Gather the results, compute the limits and draw the figures.",
     "validate": "Compare learned limits with those of the exact likelihood.",
     "track": "Log what MLflow does not have yet of a run.",
+    "register": "Register the model of the best method of a run in MLflow.",
     "runs": "Show the runs that MLflow has, with their results.",
     "ui": "Open the web interface of MLflow on the store of a run.",
     "verify": "Compare all files of a run with the checksums in its records.",
