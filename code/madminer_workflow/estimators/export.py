@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,23 +43,23 @@ class _Graph(nn.Module):
         """Takes network and scaling from a model."""
         super().__init__()
         description = model.description
-        names = model.observables
-        self.network, self.kind = model.network, model.kind
-        self.columns = [names.index(name) for name in description.inputs]
-        observables, parameters = description.observable_scaler, description.parameter_scaler
-        for name in ("minimum", "maximum", "logarithm", "center", "scale"):
-            self.register_buffer(name, torch.from_numpy(getattr(observables, name)))
-        self.register_buffer("theta_center", torch.from_numpy(parameters.center))
-        self.register_buffer("theta_scale", torch.from_numpy(parameters.scale))
-        reference = (model.theta_ref[:1] - parameters.center) / parameters.scale
-        self.register_buffer("reference", torch.from_numpy(reference).float())
+        self.network: Any = model.network
+        self.columns = [model.observables.index(name) for name in description.inputs]
+        self.observables = _tensors(description.observable_scaler)
+        self.points_ = _tensors(description.parameter_scaler)
+        self.reference = torch.from_numpy(model.theta_ref[:1])
 
     def inputs(self, x: Tensor) -> Tensor:
         """Returns observables as they enter the network, (event, input)."""
-        inside = x[:, self.columns].clamp(self.minimum, self.maximum)
-        positive = torch.where(self.logarithm, inside, torch.ones_like(inside))
-        scaled = torch.where(self.logarithm, positive.log(), inside)
-        return ((scaled - self.center) / self.scale).float()
+        scaler = self.observables
+        inside = x[:, self.columns].clamp(scaler["minimum"], scaler["maximum"])
+        positive = torch.where(scaler["logarithm"], inside, torch.ones_like(inside))
+        values = torch.where(scaler["logarithm"], positive.log(), inside)
+        return ((values - scaler["center"]) / scaler["scale"]).float()
+
+    def points(self, theta: Tensor) -> Tensor:
+        """Returns parameter points as they enter the network, (event, parameter)."""
+        return ((theta - self.points_["center"]) / self.points_["scale"]).float()
 
 
 class _Ratio(_Graph):
@@ -66,8 +67,7 @@ class _Ratio(_Graph):
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Returns log r, (event,)."""
-        points = ((theta - self.theta_center) / self.theta_scale).float()
-        log_r: Tensor = self.network(points, self.inputs(x), track_score=False)[1]
+        log_r: Tensor = self.network(self.points(theta), self.inputs(x), track_score=False)[1]
         return log_r[:, 0].double()
 
 
@@ -76,9 +76,10 @@ class _Density(_Graph):
 
     def forward(self, x: Tensor, theta: Tensor) -> Tensor:
         """Returns log r, (event,)."""
-        points, inputs = ((theta - self.theta_center) / self.theta_scale).float(), self.inputs(x)
-        _, log_p = self.network.log_likelihood(points, inputs)
-        _, log_p_ref = self.network.log_likelihood(self.reference.expand_as(points), inputs)
+        points, inputs = self.points(theta), self.inputs(x)
+        reference = self.points(self.reference).expand_as(points)
+        log_p: Tensor = self.network.log_likelihood(points, inputs)[1]
+        log_p_ref: Tensor = self.network.log_likelihood(reference, inputs)[1]
         return (log_p - log_p_ref).double()
 
 
@@ -88,7 +89,7 @@ class _Score(_Graph):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the score, (event, parameter)."""
         scores: Tensor = self.network(self.inputs(x))
-        return scores.double() / self.theta_scale
+        return scores.double() / self.points_["scale"]
 
 
 _GRAPHS = {"ratio": _Ratio, "density": _Density, "score": _Score}
@@ -121,6 +122,11 @@ def export(model: Model, file: Path) -> float:
     with atomic_path(file) as partial:
         partial.write_bytes(content)
     return difference
+
+
+def _tensors(scaler: object) -> dict[str, Tensor]:
+    """Returns the attributes of a scaler, in their own precision."""
+    return {name: torch.from_numpy(value) for name, value in vars(scaler).items()}
 
 
 def _check_packages() -> None:
