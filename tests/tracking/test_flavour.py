@@ -119,7 +119,7 @@ def test_what_others_see_of_a_model(tmp_path: Path, empty_store: Path) -> None:
     written = Path(logged.artifact_location)
     assert "madminer-workflow-ml==" in (written / "requirements.txt").read_text()
     assert not list(written.rglob("*.pkl"))
-    assert json.loads((written / "models" / "0000" / "model.json").read_text())["method"] == "sally"
+    assert json.loads((written / "data/models/0000/model.json").read_text())["method"] == "sally"
 
 
 def test_a_point_is_needed() -> None:

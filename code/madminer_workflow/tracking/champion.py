@@ -33,8 +33,12 @@ def register_best(output_dir: Path, name: str, alias: str) -> tuple[str, str]:
         The method, and the version.
 
     Raises:
-        InputError: The run is not finished, or has no single best method.
+        InputError: The name or the alias cannot be one, the run is not finished, or has no single
+            best method.
     """
+    for key, value in (("name", name), ("alias", alias)):
+        if not value.strip() or set(value) & set("/:@"):
+            raise InputError(f"{key}: '{value}', expected a word without /, : and @")
     report = journal.read(output_dir) if journal.has_run(output_dir) else found(output_dir)
     plotting = _plotting(output_dir, report)
     method, models = _best(report, plotting.folder / _RESULTS)
