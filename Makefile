@@ -23,6 +23,7 @@ SEED = 1
 PRESETS = dy2,dy2b,dy1,dy3
 SEEDS = 1,2,3,4,5
 PORT = 5000
+NAME =
 # Also as variables of the environment, as the password DOCKERPASS can only be.
 BASE_IMAGE ?=
 DOCKER_BUILD_ARGS ?=
@@ -30,7 +31,7 @@ DOCKERUSER ?=
 REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT NAME
 export RUNTIME IMAGE MEMORY GPU BACKEND SITE KEEP BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
@@ -44,7 +45,7 @@ SOURCES = $(wildcard code tests benchmarks)
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run image shell plan status logs dag verify coverage
 .PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
-.PHONY: benchmark ui runs track clean
+.PHONY: benchmark ui runs track register clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -145,6 +146,9 @@ runs: environment ## Show the runs that MLflow has, with their results (OUTPUT_D
 
 track: environment ## Log what MLflow does not have yet of a run (OUTPUT_DIR)
 	@$(VENV) -m madminer_workflow track --output_dir "$$OUTPUT_DIR"
+
+register: environment ## Register the model of the best method in MLflow (OUTPUT_DIR, NAME)
+	@$(VENV) -m madminer_workflow register --output_dir "$$OUTPUT_DIR" --name "$$NAME"
 
 clean: ## Remove what runs, tests and checks have made here (.venv stays)
 	@test ! -e .workdir/.madminer-workflow || rm -rf .workdir

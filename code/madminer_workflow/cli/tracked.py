@@ -48,12 +48,13 @@ def track_sampling(
     )
 
 
-def track_training(fitted: Fitted, samples: Mapping[str, Any]) -> None:
+def track_training(fitted: Fitted, samples: Mapping[str, Any], folder: Path) -> None:
     """Leaves the settings and the course of a training.
 
     Args:
         fitted: The trained model and the course of its training.
         samples: What samples.json says of its samples.
+        folder: The folder of the model.
     """
     description, history = fitted.model.description, fitted.history
     words = {"method": description.method, "member": description.member}
@@ -73,6 +74,7 @@ def track_training(fitted: Fitted, samples: Mapping[str, Any]) -> None:
             "epoch_seconds": history.seconds,
         },
         seconds=history.seconds.tolist(),
+        model=(folder, dict(zip(description.observables, fitted.example.T.tolist(), strict=True))),
         dataset=Dataset(samples["event_file"], samples["event_file_sha256"]),
     )
 

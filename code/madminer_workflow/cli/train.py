@@ -47,7 +47,7 @@ def train(
     learner = load_learner(input_file, step.method_of(train_folder), overrides)
     learner = learner if seed is None else learner.seeded(seed)
     fitted, folder = step.train(learner, train_folder, member, output_dir, _show)
-    track_training(fitted, read_json(train_folder / "samples.json"))
+    track_training(fitted, read_json(train_folder / "samples.json"), folder)
     click.echo(folder)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from madminer_workflow.configuration.model import Learner
 from madminer_workflow.estimators.history import History, Progress
 from madminer_workflow.estimators.model import TrainedModel, model_class
@@ -11,13 +14,22 @@ from madminer_workflow.sampling.samples import Samples
 
 __all__ = ["Fitted", "fit"]
 
+_N_EXAMPLES = 3
+
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained model and how its training went."""
+    """A trained model and how its training went.
+
+    Attributes:
+        model: The model.
+        history: The course of its training.
+        example: Observables of some samples that it was trained on, (sample, observable).
+    """
 
     model: TrainedModel
     history: History
+    example: NDArray[np.float64]
 
 
 def fit(
@@ -42,4 +54,5 @@ def fit(
         RuntimeError: The loss is not a finite number.
     """
     family = model_class(learner.spec, learner.estimator)
-    return Fitted(*family.fit(learner, train, validation, member, progress))
+    model, history = family.fit(learner, train, validation, member, progress)
+    return Fitted(model, history, train.x[:_N_EXAMPLES])

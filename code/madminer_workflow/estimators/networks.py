@@ -264,7 +264,7 @@ class QuadraticNetwork(nn.Module):
     def _triangular(self, entries: Tensor) -> Tensor:
         """Returns lower triangular matrices, (event, term, term), from (event, entry)."""
         n_terms = self.references.shape[1] + 1
-        factor = entries.new_zeros(len(entries), n_terms, n_terms)
+        factor = entries.new_zeros(entries.shape[0], n_terms, n_terms)
         factor[:, 0, 0] = 1.0
         factor[:, self._rows, self._columns] = entries
         return factor

@@ -104,6 +104,15 @@ class Gatherer:
         is_running = flow in self._runs and self._is_running(flow)
         return self._runs[flow].info.run_id if is_running else None
 
+    def run_of(self, report: Report, entry: Entry) -> Run | None:
+        """Returns the run of a step, if it has one.
+
+        Args:
+            report: What the flow has noted so far.
+            entry: The step.
+        """
+        return self._runs.get(self._key(_flow(report), entry))
+
     def _search(self) -> Iterable[Run]:
         """Yields all runs of the folder."""
         token = None

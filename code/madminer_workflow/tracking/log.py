@@ -18,7 +18,7 @@ from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, sha256, write_json
 from madminer_workflow.storage.provenance import software
 
-__all__ = ["RECORD", "RECORD_FILE", "Dataset", "Record", "log_step"]
+__all__ = ["RECORD", "RECORD_FILE", "Dataset", "Record", "Trained", "log_step"]
 
 RECORD = "tracking.json"
 """The name of the record in the folder of a step."""
@@ -52,6 +52,19 @@ class Dataset:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A model that a step has trained.
+
+    Attributes:
+        folder: Its folder, relative to that of the record.
+        example: Some events, (event,) for each observable.
+    """
+
+    folder: str
+    example: Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
 class Record:
     """What a step has to log.
 
@@ -65,6 +78,7 @@ class Record:
         seconds: How long each epoch took, (epoch,).
         artifacts: Files and folders to show, relative to the folder of the record.
         dataset: The events.
+        model: What was trained.
         time: When all of this was known, in seconds since the epoch.
     """
 
@@ -77,6 +91,7 @@ class Record:
     seconds: Sequence[float] = ()
     artifacts: Sequence[str] = ()
     dataset: Dataset | None = None
+    model: Trained | None = None
     time: float = 0.0
 
     @classmethod
@@ -92,7 +107,8 @@ class Record:
         content = read_json(path)
         try:
             dataset = content["dataset"] and Dataset(**content["dataset"])
-            return cls(**{**content, "dataset": dataset})
+            model = Trained(**content["model"]) if content.get("model") else None
+            return cls(**{**content, "dataset": dataset, "model": model})
         except (KeyError, TypeError) as error:
             raise InputError(f"{path}: not the record of a step ({error})") from error
 
@@ -102,6 +118,7 @@ def log_step(
     stage: str,
     *,
     artifacts: Iterable[Path] = (),
+    model: tuple[Path, Mapping[str, Sequence[float]]] | None = None,
     tags: Mapping[str, object] | None = None,
     **content: Any,
 ) -> None:
@@ -111,6 +128,7 @@ def log_step(
         name: The name of its run.
         stage: The stage that it belongs to.
         artifacts: Files and folders to show; those that do not exist are left out.
+        model: The folder of a trained model, and some events, (event,) for each observable.
         tags: What tells runs apart; the version of the code is added.
         **content: Further attributes of the record.
     """
@@ -124,6 +142,7 @@ def log_step(
         stage=stage,
         tags={**code, **(tags or {})},
         artifacts=[os.path.relpath(path, folder) for path in artifacts if path.exists()],
+        model=model and Trained(os.path.relpath(model[0], folder), model[1]),
         time=time.time(),
         **content,
     )

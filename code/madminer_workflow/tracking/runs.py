@@ -7,10 +7,12 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from madminer_workflow.tracking.log import Dataset, Record
+from madminer_workflow.tracking.models import log_model
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, Metric, Run
@@ -64,6 +66,8 @@ def log_record(client: MlflowClient, run: Run, record: Record, folder: Path) -> 
     for path in (folder / name for name in record.artifacts):
         log = client.log_artifacts if path.is_dir() else client.log_artifact
         log(run_id, str(path), path.name if path.is_dir() else None)
+    if record.model and (path := folder / record.model.folder).is_dir():
+        log_model(client, run, path.name, [replace(record.model, folder=str(path))])
 
 
 def tags_of(record: Record) -> dict[str, object]:
