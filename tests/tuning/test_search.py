@@ -13,6 +13,7 @@ from madminer_workflow.events import Events, read_events, read_header
 from madminer_workflow.sampling import split
 from madminer_workflow.seeds import seed
 from madminer_workflow.tracking.log import Record
+from madminer_workflow.tuning.gain import Gain, gain
 from madminer_workflow.tuning.search import Search, best_document, open_search
 
 pytest.importorskip("optuna")
@@ -57,6 +58,22 @@ def test_a_search_leaves_records_and_an_input_file(
     resolved(document, search.judge.events.header)
 
 
+def test_a_gain_inside_the_spread_of_seeds_is_none(event_file: Path, tmp_path: Path) -> None:
+    search = opened(event_file, tmp_path, "alices")
+    search.run(1, lambda _: None)
+    found = gain(search, 2)
+    assert found is not None
+    assert len(found.default) == len(found.tuned) == 2
+    assert found.default[0] != found.default[1]
+    assert found.default[0] == search.value({}, seeds=1)
+    assert gain(search, 2) == found
+    assert Gain((1.0, 1.2), (0.9, 1.1)).verdict == "none"
+    clear = Gain((1.0, 1.02), (0.5, 0.52))
+    assert (clear.verdict, clear.difference) == ("better", pytest.approx(0.5))
+    assert clear.error == pytest.approx(0.02 / np.sqrt(2))
+    assert Gain((0.5, 0.52), (1.0, 1.02)).verdict == "worse"
+
+
 def without(events: Events, rows: Any) -> Events:
     """Gives the same events, of which some have become useless."""
     x, weights = events.x.copy(), events.weights.copy()
@@ -77,6 +94,6 @@ def test_no_objective_sees_an_event_on_which_limits_are_made(
     for name, some in {"all": events, "others": without(events, test)}.items():
         search = open_search(wanted, document, configuration, some, tmp_path / name)
         values = {f"{method}.training.learning_rate": 0.003}
-        found.append(search.value(0, values, lambda *_: None))
+        found.append(search.value(values))
     assert found[0] == found[1]
     assert np.isfinite(found[0])

@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "Train one estimator.",
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",
+    "tune": "Look for better settings of the training of a method.",
     "validate": "Compare learned limits with those of the exact likelihood.",
     "track": "Log what MLflow does not have yet of a run.",
     "runs": "Show the runs that MLflow has, with their results.",

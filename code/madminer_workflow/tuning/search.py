@@ -64,26 +64,26 @@ class Search:
             self._leave_record(attempt)
             ended(attempt)
 
-        self.study.run(n_trials, self.value, note)
+        self.study.run(n_trials, lambda _, *given: self.value(*given), note)
 
-    def value(self, number: int, values: Values, report: Report) -> float:
+    def value(self, values: Values, report: Report = lambda *_: None, seeds: int = 0) -> float:
         """Trains with some values and returns the objective.
 
         Args:
-            number: The number of the trial, which changes nothing of the training.
             values: The values by key.
             report: Called with validation losses of the first network.
+            seeds: Which seeds of the training are used: those of the trials, or the first, second,
+                … others.
 
         Raises:
             InputError: The values do not go together.
             RuntimeError: The loss is not a finite number.
         """
-        del number
         target = OBJECTIVES[self.tuning.objective]
         configuration = resolved(overlaid(self.document, values), self.judge.events.header)
         models = [
             self._trained(configuration, repetition, report)
-            for repetition in range(target.n_trainings)
+            for repetition in range(seeds * target.n_trainings, (seeds + 1) * target.n_trainings)
         ]
         return target.value(self.judge, models)
 
