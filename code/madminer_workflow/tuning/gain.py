@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from madminer_workflow.statistics.ranking import TIE
 from madminer_workflow.storage import read_json, write_json
 from madminer_workflow.tuning.search import Search
 
@@ -45,8 +46,8 @@ class Gain:
 
     @property
     def verdict(self) -> Literal["better", "none", "worse"]:
-        """Whether there is a gain; one inside the spread of seeds is none."""
-        if abs(self.difference) <= self.spread:
+        """Whether there is a gain; one inside the spread of seeds, or of twice its error, is none."""
+        if abs(self.difference) <= max(self.spread, TIE * self.error):
             return "none"
         return "better" if self.difference > 0 else "worse"
 
