@@ -46,7 +46,7 @@ class Gain:
 
     @property
     def verdict(self) -> Literal["better", "none", "worse"]:
-        """Whether there is a gain; one inside the spread of seeds, or of twice its error, is none."""
+        """Whether there is a gain; one inside the spread of seeds or twice its error is none."""
         if abs(self.difference) <= max(self.spread, TIE * self.error):
             return "none"
         return "better" if self.difference > 0 else "worse"
