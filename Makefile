@@ -96,7 +96,7 @@ data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 $(DEFAULT_DATA): | environment
 	@$(VENV) -m madminer_workflow generate --output $@
 
-tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Look for better settings (METHOD TRIALS JOBS; DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR)
+tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Tune the training of a method (METHOD TRIALS JOBS, as yadage-run)
 	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow tune --data_file "$$DATA_FILE" \
 		--input_file "$$INPUT_FILE" --profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" \
 		--method "$$METHOD" --trials "$$TRIALS" --jobs "$${JOBS:-1}"

@@ -51,3 +51,12 @@ def test_a_file_without_a_search_is_refused_and_nothing_written(
     assert code == 2
     assert "input.yml: tuning: missing" in output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_search_in_which_all_trials_fail_says_so(event_file: Path, tmp_path: Path) -> None:
+    code, output = tune(
+        event_file, tmp_path, INPUT.replace("training: {", "training: {learning_rate: 1.0e+30, ")
+    )
+    assert code == 1
+    assert "trial 1 failed (RuntimeError: alices: the loss is not a finite number" in output
+    assert "2 trials (2 failed): none has reached its end" in output

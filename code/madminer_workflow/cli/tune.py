@@ -57,9 +57,10 @@ def tune(
     search.run(trials, _show)  # in place of those whose process was killed
     found = gain(search, seeds)
     path = write(search)
-    click.echo(table(search.study.attempts()))
-    click.echo(conclusion(search, found))
-    click.echo(path or search.study.folder)
+    if path is None:
+        raise click.ClickException(conclusion(search, found))
+    for text in (table(search.study.attempts()), conclusion(search, found), path):
+        click.echo(text)
 
 
 def _opened(
