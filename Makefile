@@ -24,6 +24,8 @@ PRESETS = dy2,dy2b,dy1,dy3
 SEEDS = 1,2,3,4,5
 PORT = 5000
 NAME =
+METHOD = quadratic
+TRIALS = 30
 # Also as variables of the environment, as the password DOCKERPASS can only be.
 BASE_IMAGE ?=
 DOCKER_BUILD_ARGS ?=
@@ -31,7 +33,7 @@ DOCKERUSER ?=
 REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT NAME
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS NAME
 export RUNTIME IMAGE MEMORY GPU BACKEND SITE KEEP BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
@@ -45,7 +47,7 @@ SOURCES = $(wildcard code tests benchmarks)
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run image shell plan status logs dag verify coverage
 .PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
-.PHONY: benchmark ui runs track register clean
+.PHONY: benchmark ui runs track register tune clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -94,6 +96,11 @@ data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 
 $(DEFAULT_DATA): | environment
 	@$(VENV) -m madminer_workflow generate --output $@
+
+tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Tune the training of a method (METHOD TRIALS JOBS, as yadage-run)
+	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow tune --data_file "$$DATA_FILE" \
+		--input_file "$$INPUT_FILE" --profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" \
+		--method "$$METHOD" --trials "$$TRIALS" --jobs "$${JOBS:-1}"
 
 validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_FILE OUTPUT_DIR JOBS)
 	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow validate --presets "$$PRESETS" \

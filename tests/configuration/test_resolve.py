@@ -515,8 +515,8 @@ def test_no_key_is_forgotten():
         return re.sub(rf"^({methods})\.theta_[01]", "theta", path)
 
     keys = {block(path) for path in leaves("", schema())}
-    several = {key for key in keys if key.split(".")[0] in SPREADING}
-    assert {block(path) for path in CHANGES} == keys - several - {"step"}
+    others = {key for key in keys if key.split(".")[0] in (*SPREADING, "tuning", "step")}
+    assert {block(path) for path in CHANGES} == keys - others
 
 
 def test_experiments_take_what_is_common(header, tmp_path, monkeypatch):

@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Parts of MadMiner that nothing here imports need these.
 NOT_NEEDED = {"particle", "uproot3", "vector"}
 # The server of MLflow, and what only `run` and its like need.
-NOT_OF_STEPS = {"mlflow", "rocrate", "yadage"}
+NOT_OF_STEPS = {"mlflow", "optuna", "rocrate", "yadage"}
 
 
 def instructions() -> list[tuple[str, str]]:

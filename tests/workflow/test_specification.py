@@ -17,7 +17,13 @@ from madminer_workflow.tracking.project import command_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = tuple(STAGES)
-COMMANDS = {"sample": "sample", "train": "train", "eval": "evaluate", "plot": "plot"}
+COMMANDS = {
+    "sample": "sample",
+    "train": "train",
+    "eval": "evaluate",
+    "plot": "plot",
+    "tune": "tune",
+}
 
 
 def read(name: str) -> Any:

@@ -32,6 +32,7 @@ COMMANDS = {
     "export": "Write a trained network as an ONNX file.",
     "evaluate": "Evaluate one estimator on the grid of theory parameters.",
     "plot": "Gather the results, compute the limits and draw the figures.",
+    "tune": "Look for better settings of the training of a method.",
     "validate": "Compare learned limits with those of the exact likelihood.",
     "track": "Log what MLflow does not have yet of a run.",
     "register": "Register the model of the best method of a run in MLflow.",

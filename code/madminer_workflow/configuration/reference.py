@@ -68,7 +68,8 @@ def _objects(title: str, rule: Rule) -> Iterator[tuple[str, Rule]]:
     for key, value in _keys(rule):
         yield from _objects(f"{title}.{key}".strip("."), value)
     if isinstance(rule.get("additionalProperties"), dict):
-        yield from _objects(f"{title}.<parameter>", rule["additionalProperties"])
+        name = rule.get("x-names", "parameter")
+        yield from _objects(f"{title}.<{name}>", rule["additionalProperties"])
     if "properties" in resolved(rule.get("items", {})):
         yield from _objects(f"{title}[]", rule["items"])
 

@@ -20,7 +20,16 @@ from madminer_workflow.configuration.routines import names
 from madminer_workflow.configuration.schema import defaults, problems, rule_of, shown, subschema
 from madminer_workflow.errors import InputError
 
-__all__ = ["SPREADING", "Point", "is_several", "overlaid", "points", "touch"]
+__all__ = [
+    "SPREADING",
+    "Point",
+    "check_keys",
+    "check_value",
+    "is_several",
+    "overlaid",
+    "points",
+    "touch",
+]
 
 Document = Mapping[str, Any]
 Values = Mapping[str, Any]
@@ -28,7 +37,7 @@ Values = Mapping[str, Any]
 SPREADING = ("sweep", "initialisations", "variants")
 """Keys with which a document stands for several."""
 
-_FIXED = (*SPREADING, "step")
+_FIXED = (*SPREADING, "step", "tuning")
 _KINDS = ("grid", "zip", "list")
 _SEED = "training.seed"
 _CLASS = "cannot vary, expected a name of its own for each class, so that `methods` can vary"
@@ -135,6 +144,53 @@ def touch(one: str, other: str) -> bool:
     return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
+def check_keys(path: str, keys: Iterable[str], own: Sequence[str]) -> None:
+    """Checks that keys exist, may vary, and none holds another one.
+
+    Args:
+        path: Where they are given, for messages.
+        keys: The ways to the keys, with dots.
+        own: Names of estimators of one's own.
+
+    Raises:
+        InputError: One does not, or may not.
+    """
+    known: list[str] = []
+    for key in keys:
+        try:
+            rule_of(key, own)
+        except InputError as error:
+            raise InputError(f"{path}.{error}") from error
+        if key.split(".")[0] in _FIXED:
+            raise InputError(f"{path}.{key}: cannot vary, expected another key")
+        if key.endswith(".class"):
+            raise InputError(f"{path}.{key}: {_CLASS}")
+        for other in known:
+            if touch(key, other):
+                raise InputError(f"{path}.{key}: varies with {other} as well, expected once")
+        known.append(key)
+
+
+def check_value(path: str, key: str, value: Any, own: Sequence[str]) -> None:
+    """Checks that a key may have a value, as far as that depends on nothing else.
+
+    Args:
+        path: Where it is given, for messages.
+        key: The way to the key, with dots.
+        value: The value.
+        own: Names of estimators of one's own.
+
+    Raises:
+        InputError: It may not.
+    """
+    if key in own and isinstance(value, Mapping) and "class" in value:
+        raise InputError(f"{path}.class: {_CLASS}")
+    document = overlaid({"methods": ["alice"]}, {key: value})
+    for problem in problems(document, {name: subschema(name) for name in own}):
+        if re.match(rf"{re.escape(key)}[.:\[]", problem):
+            raise InputError(f"{path}{problem[len(key):]}")
+
+
 def _combinations(document: Document) -> Iterator[Point]:
     """Yields the combinations of a sweep; one without values if there is none."""
     sweep = document.get("sweep", {})
@@ -162,11 +218,11 @@ def _label(key: str, value: Any) -> str:
 
 def _crossed(kind: str, block: Document, own: Sequence[str]) -> Iterator[tuple[str, Values]]:
     """Yields the combinations of lists of values: all, or those at the same places."""
-    _check_keys(f"sweep.{kind}", block, own)
+    check_keys(f"sweep.{kind}", block, own)
     for key, values in block.items():
         path = f"sweep.{kind}.{key}"
         for number, value in enumerate(values):
-            _check_value(f"{path}[{number}]", key, value, own)
+            check_value(f"{path}[{number}]", key, value, own)
             if kind == "grid" and json.dumps(value) in map(json.dumps, values[:number]):
                 raise InputError(f"{path}[{number}]: {shown(value)} is given twice, expected once")
         first = next(iter(block))
@@ -184,9 +240,9 @@ def _listed(rows: Sequence[Document], own: Sequence[str]) -> Iterator[tuple[str,
     """Yields the combinations that are given one by one."""
     for number, row in enumerate(rows):
         path, values = f"sweep.list[{number}]", {k: v for k, v in row.items() if k != "name"}
-        _check_keys(path, values, own)
+        check_keys(path, values, own)
         for key, value in values.items():
-            _check_value(f"{path}.{key}", key, value, own)
+            check_value(f"{path}.{key}", key, value, own)
         name = row.get("name", "")
         if "name" in row or not values:
             _check_name(f"{path}.name", name)
@@ -199,34 +255,6 @@ def _check_name(path: str, name: Any) -> None:
         expected = "expected letters, digits and . _ + = , - that begin with a letter or digit"
         used = f", and none of {', '.join(_TAKEN)}" if name in _TAKEN else ""
         raise InputError(f"{path}: {shown(name)}, {expected}{used}")
-
-
-def _check_keys(path: str, keys: Iterable[str], own: Sequence[str]) -> None:
-    """Raises InputError unless keys exist, may vary, and none holds another one."""
-    known: list[str] = []
-    for key in keys:
-        try:
-            rule_of(key, own)
-        except InputError as error:
-            raise InputError(f"{path}.{error}") from error
-        if key.split(".")[0] in _FIXED:
-            raise InputError(f"{path}.{key}: cannot vary, expected another key")
-        if key.endswith(".class"):
-            raise InputError(f"{path}.{key}: {_CLASS}")
-        for other in known:
-            if touch(key, other):
-                raise InputError(f"{path}.{key}: varies with {other} as well, expected once")
-        known.append(key)
-
-
-def _check_value(path: str, key: str, value: Any, own: Sequence[str]) -> None:
-    """Raises InputError unless a key may have a value, as far as that depends on nothing else."""
-    if key in own and isinstance(value, Mapping) and "class" in value:
-        raise InputError(f"{path}.class: {_CLASS}")
-    document = overlaid({"methods": ["alice"]}, {key: value})
-    for problem in problems(document, {name: subschema(name) for name in own}):
-        if re.match(rf"{re.escape(key)}[.:\[]", problem):
-            raise InputError(f"{path}{problem[len(key):]}")
 
 
 def _initialisations(document: Document, combination: Point) -> list[int | None]:

@@ -19,7 +19,7 @@ from madminer_workflow.configuration.sweep import Point, is_several, points
 from madminer_workflow.errors import InputError
 from madminer_workflow.events.header import Header
 
-__all__ = ["Part", "Variant", "load_parts", "load_variants"]
+__all__ = ["Part", "Variant", "load_parts", "load_variants", "resolved"]
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def load_parts(source: str | Path, header: Header) -> tuple[Part, ...]:
         documents = [row["document"] for row in rows]
         validate(inputs.document, _all_rules(documents))
         return tuple(
-            Part(row["name"], _resolved(document, header), row)
+            Part(row["name"], resolved(document, header), row)
             for row, document in zip(rows, documents, strict=True)
         )
 
@@ -107,14 +107,22 @@ def _variants(document: Document, header: Header) -> Iterator[Variant]:
     """Yields what a document stands for."""
     for point in points(document):
         try:
-            configuration = _resolved(point.document(document), header)
+            configuration = resolved(point.document(document), header)
         except InputError as error:
             raise InputError(f"sweep: combination {point.name}: {error}") from error
         yield Variant(point, configuration, complete(configuration, header))
 
 
-def _resolved(document: Document, header: Header) -> Configuration:
-    """Returns what a document stands for that is not yet checked."""
+def resolved(document: Document, header: Header) -> Configuration:
+    """Returns what a document stands for that is not yet checked.
+
+    Args:
+        document: The content of an input file.
+        header: The header of the event file.
+
+    Raises:
+        InputError: Something is not allowed.
+    """
     validate(document, rules(document))
     return resolve(document, header)
 

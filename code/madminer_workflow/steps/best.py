@@ -21,7 +21,7 @@ from madminer_workflow.steps.combine import Combination, DataLimits
 from madminer_workflow.steps.evaluate import held_out, score_templates
 from madminer_workflow.steps.members import model_of
 
-__all__ = ["Contest", "best"]
+__all__ = ["Contest", "best", "judged"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -93,8 +93,8 @@ def best(
         other = (others or {}).get(name)
         if other and contest.is_comparable(other):
             contest = replace(contest, points=other.points)
-        judged = {method: _judged(contest, models[method], events, rows) for method in methods}
-        found[name] = replace(contest, judged=judged)
+        values = {method: judged(contest, models[method], events, rows) for method in methods}
+        found[name] = replace(contest, judged=values)
     return found
 
 
@@ -108,8 +108,15 @@ def _points(combination: Combination, data: DataLimits, methods: Sequence[str]) 
     return np.vstack([truth, np.unique(np.vstack(around), axis=0)])
 
 
-def _judged(contest: Contest, model: Model, events: Events, rows: Rows) -> Judged:
-    """Returns what the criterion says about one method."""
+def judged(contest: Contest, model: Model, events: Events, rows: Rows) -> Judged:
+    """Returns what the criterion says about one method.
+
+    Args:
+        contest: The criterion and the points, the true one first.
+        model: The model of the method.
+        events: All events of the file.
+        rows: Those that judge, which no training has seen, (event,).
+    """
     configuration, points = contest.configuration, contest.points
     of = _of_score if model.kind == "score" else _of_ratio
     log_p = of(configuration, model, events, rows, points)

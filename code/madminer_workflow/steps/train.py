@@ -15,7 +15,7 @@ from madminer_workflow.sampling import Samples
 from madminer_workflow.steps.folds import fold_of_events, fold_of_member
 from madminer_workflow.storage import read_json, staged, write_json
 
-__all__ = ["method_of", "train"]
+__all__ = ["method_of", "samples_of", "train"]
 
 _N_VALIDATION = 50_000  # events that show the course of a cross-fitted training, which ignores them
 
@@ -55,7 +55,7 @@ def train(
         InputError: The samples cannot be used.
         RuntimeError: The loss is not a finite number.
     """
-    fitted = fit(learner, *_samples(learner, train_folder, member), member, progress)
+    fitted = fit(learner, *samples_of(learner, train_folder, member), member, progress)
     target = output_dir / "models" / f"{learner.name}_{member}"
     with staged(target) as folder:
         save(fitted.model, folder)
@@ -63,10 +63,18 @@ def train(
     return fitted, target
 
 
-def _samples(learner: Learner, train_folder: Path, member: int) -> tuple[Samples, Samples]:
+def samples_of(learner: Learner, train_folder: Path, member: int) -> tuple[Samples, Samples]:
     """Returns the samples to learn from and those to validate on.
 
     Cross-fitted members learn from all folds but their own.
+
+    Args:
+        learner: The method and its settings.
+        train_folder: The folder of its samples.
+        member: Number of the network in the ensemble.
+
+    Raises:
+        InputError: The samples cannot be read.
     """
     train = Samples.load(train_folder, "train")
     if not learner.spec.weighted:

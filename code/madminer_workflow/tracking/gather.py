@@ -47,6 +47,7 @@ _FLOW, _FOLDER, _KEY = "madminer.flow", "madminer.folder", "madminer.key"
 _PARENT = "mlflow.parentRunId"
 _IDENTITY = "mlflow.json"
 _LAST = "plotting"  # the stage whose numbers are those of a flow
+_ENDS = (_LAST, "trial")  # a study has ended with whatever trials there are
 _SOURCE = {"mlflow.source.name": "madminer-workflow", "mlflow.source.type": "PROJECT"}
 _STATUS = {"done": FINISHED, "kept": FINISHED, "failed": FAILED, "interrupted": KILLED}
 _PER_MEMBER = ("member",)  # parameters that say nothing of a flow
@@ -231,7 +232,7 @@ def found(output_dir: Path) -> Report:
         Entry(record.name, record.stage, {}, folder, (), State.DONE.value, when, when, None)
         for record, folder, when in zip(records, folders, times, strict=True)
     )
-    is_done = any(record.stage == _LAST for record in records)
+    is_done = any(record.stage in _ENDS for record in records)
     state = State.DONE.value if is_done else "interrupted"
     return Report(state, min(times), max(times), is_done, entries)
 

@@ -1,0 +1,1 @@
+"""The search for better settings of a training, by events on which no limits are made."""

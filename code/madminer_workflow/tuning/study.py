@@ -1,0 +1,253 @@
+"""A study: trials in SQLite, which several processes take and any later one goes on with.
+
+Processes on several machines share the folder of the study. Who takes or ends a trial holds the
+lock of the study, so that there are never more trials than asked for; who runs one holds the lock
+of the trial, which the kernel gives back when the process ends, however it does. So a trial that
+runs without a lock was killed: it is recorded as such and does not count.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from madminer_workflow.configuration.tuning import Tuning
+from madminer_workflow.errors import InputError
+from madminer_workflow.seeds import seed
+from madminer_workflow.tuning.proposals import combinations, sampler, suggested, values_of
+
+if TYPE_CHECKING:
+    from optuna import Study as Stored
+    from optuna.trial import FrozenTrial, Trial
+
+__all__ = ["STORE", "Attempt", "Pruned", "Study", "Values", "trial_folder"]
+
+Values = dict[str, Any]
+State = Literal["complete", "pruned", "failed", "killed", "running", "waiting"]
+
+STORE = "study.db"
+"""The name of the file of all trials in the folder of a study."""
+
+_LOCK = "study.lock"
+_SETTINGS, _REASON, _KILLED = "settings", "reason", "killed"
+_PATIENCE_SECONDS = 60  # that SQLite waits for another process
+_FREE_TRIALS = 5  # that are never pruned, because there is nothing to compare them with
+
+
+class Pruned(Exception):  # noqa: N818 - an outcome, not an error
+    """A trial was ended early, because others were better after the same share of training."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What has become of one trial.
+
+    Attributes:
+        number: Its number, from zero.
+        state: How it ended, if it has.
+        values: What it tried, by key.
+        objective: What it has reached; less is better.
+        reason: Why it failed.
+        seconds: How long it took.
+    """
+
+    number: int
+    state: State
+    values: Values = field(default_factory=dict)
+    objective: float | None = None
+    reason: str | None = None
+    seconds: float | None = None
+
+
+Report = Callable[[float, int], None]
+"""Takes a validation loss and the rung, from one; raises `Pruned` if others were better."""
+
+Objective = Callable[[int, Values, Report], float]
+"""Returns what is to be small, given number and values of a trial."""
+
+
+class Study:
+    """All trials of one search."""
+
+    def __init__(self, folder: Path, tuning: Tuning, seed: int, inputs: Mapping[str, Any]) -> None:
+        """Starts a study or goes on with one.
+
+        Args:
+            folder: Its folder; it is made if it is missing.
+            tuning: What is searched.
+            seed: The seed of the run, from which those of the trials follow.
+            inputs: What else its values depend on, such as checksums, as JSON holds it.
+
+        Raises:
+            InputError: The folder has a study of something else, or cannot be used.
+        """
+        self.folder, self.tuning, self._seed = folder, tuning, seed
+        with self.locked():
+            self._stored = _opened(folder / STORE, tuning)
+            self._check(_settings(tuning, seed, inputs))
+
+    def run(self, n_trials: int, objective: Objective, ended: Callable[[Attempt], None]) -> None:
+        """Takes trials until there are as many as wanted, together with other processes.
+
+        Args:
+            n_trials: How many are wanted in all.
+            objective: Trains and judges.
+            ended: Called after each trial of this process.
+
+        Raises:
+            InputError: The store cannot be used.
+        """
+        while True:
+            with contextlib.ExitStack() as running:
+                if (trial := self._begin(n_trials, running)) is None:
+                    return
+                self._try(trial, objective)
+            ended(self.attempts()[trial.number])
+
+    def attempts(self) -> list[Attempt]:
+        """Returns all trials in the order in which they were begun."""
+        return [self._attempt(one) for one in self._stored.get_trials(deepcopy=False)]
+
+    @property
+    def best(self) -> Attempt | None:
+        """The trial that has reached the smallest value."""
+        complete = [one for one in self.attempts() if one.state == "complete"]
+        return min(complete, key=lambda one: one.objective or 0.0, default=None)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Lets no other process take or end a trial meanwhile."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = open(self.folder / _LOCK, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+        except OSError as error:
+            raise InputError(f"output_dir: {self.folder}: {error.strerror}") from error
+        with file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _check(self, settings: str) -> None:
+        """Raises InputError unless the study is the one that is wanted; a new one is filled."""
+        known = self._stored.user_attrs.get(_SETTINGS)
+        if known is None:
+            if self.tuning.sampler == "grid":
+                for parameters in combinations(self.tuning.space):
+                    self._stored.enqueue_trial(parameters)
+            self._stored.set_user_attr(_SETTINGS, settings)
+        elif known != settings:
+            raise InputError(
+                f"output_dir: {self.folder} has a study of other settings or events, "
+                "choose another folder or remove it"
+            )
+
+    def _begin(self, n_trials: int, running: contextlib.ExitStack) -> Trial | None:
+        """Takes a trial and its lock; None if there are enough."""
+        from optuna.trial import TrialState
+
+        with self.locked():
+            self._bury()
+            trials = self._stored.get_trials(deepcopy=False)
+            waiting = sum(one.state == TrialState.WAITING for one in trials)
+            counted = sum(_KILLED not in one.user_attrs for one in trials) - waiting
+            if counted >= n_trials or (self.tuning.sampler == "grid" and not waiting):
+                return None
+            number = min(
+                (one.number for one in trials if one.state == TrialState.WAITING),
+                default=len(trials),
+            )
+            self._stored.sampler = sampler(self.tuning.sampler, seed(self._seed, "tuning", number))
+            lock = running.enter_context(_opened_lock(self.folder, number))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._stored.ask()
+
+    def _bury(self) -> None:
+        """Records trials as killed whose processes have ended without a word."""
+        from optuna.trial import TrialState
+
+        for one in self._stored.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            with _opened_lock(self.folder, one.number) as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+            self._stored._storage.set_trial_user_attr(one._trial_id, _KILLED, True)
+            self._stored.tell(one.number, state=TrialState.FAIL)
+            if self.tuning.sampler == "grid":
+                self._stored.enqueue_trial(one.system_attrs.get("fixed_params", one.params))
+
+    def _try(self, trial: Trial, objective: Objective) -> None:
+        """Runs a trial; whatever goes wrong in it is recorded."""
+        from optuna.trial import TrialState
+
+        def report(loss: float, rung: int) -> None:
+            trial.report(loss, rung)
+            if self.tuning.pruning and trial.should_prune():
+                raise Pruned
+
+        try:
+            value = objective(trial.number, suggested(trial, self.tuning.space), report)
+            state = TrialState.COMPLETE
+        except Pruned:
+            value, state = None, TrialState.PRUNED
+        except Exception as error:  # whatever training raises; the others go on
+            trial.set_user_attr(_REASON, " ".join(f"{type(error).__name__}: {error}".split()))
+            value, state = None, TrialState.FAIL
+        with self.locked():
+            self._stored.tell(trial, value if state == TrialState.COMPLETE else None, state)
+
+    def _attempt(self, one: FrozenTrial) -> Attempt:
+        """Returns what has become of a stored trial."""
+        names: dict[str, State] = {"fail": "failed"}
+        state: Any = names.get(one.state.name.lower(), one.state.name.lower())
+        return Attempt(
+            number=one.number,
+            state="killed" if _KILLED in one.user_attrs else state,
+            values=values_of(one.params, self.tuning.space),
+            objective=one.value if state == "complete" else None,
+            reason=one.user_attrs.get(_REASON),
+            seconds=one.duration.total_seconds() if one.duration else None,
+        )
+
+
+def trial_folder(folder: Path, number: int) -> Path:
+    """Returns the folder of a trial.
+
+    Args:
+        folder: The folder of the study.
+        number: The number of the trial.
+    """
+    return folder / "trials" / f"{number:04d}"
+
+
+def _opened(path: Path, tuning: Tuning) -> Stored:
+    """Returns the stored study; it is made if it is missing."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    connect = {"connect_args": {"timeout": _PATIENCE_SECONDS}}
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=connect)
+    return optuna.create_study(
+        study_name=tuning.method,
+        storage=storage,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=_FREE_TRIALS),
+        direction="minimize",
+        load_if_exists=True,
+    )
+
+
+def _settings(tuning: Tuning, seed: int, inputs: Mapping[str, Any]) -> str:
+    """Returns what values of a study depend on, as a text."""
+    space = [vars(one) for one in tuning.space]
+    return json.dumps([space, tuning.objective, tuning.sampler, tuning.pruning, seed, inputs])
+
+
+def _opened_lock(folder: Path, number: int) -> Any:
+    """Returns the open file whose lock the process has that runs a trial."""
+    path = trial_folder(folder, number) / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(path, "a", encoding="utf-8")

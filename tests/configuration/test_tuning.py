@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from madminer_workflow.configuration.schema import validate
+from madminer_workflow.configuration.tuning import Tuning, tuning
+from madminer_workflow.errors import InputError
+
+RATE = {"min": 1e-4, "max": 0.1, "log": True}
+
+
+def found(space: dict[str, Any], method: str = "alices", **keys: Any) -> Tuning:
+    document = {"methods": ["alices", "quadratic"], "tuning": {"space": space, **keys}}
+    validate(document)
+    return tuning(document, method)
+
+
+def test_a_space_has_ranges_choices_and_conditions_in_the_keys_of_the_method() -> None:
+    search = found(
+        {
+            "training.learning_rate": RATE,
+            "training.activation": {"choices": ["silu", "tanh"]},
+            "training.epochs": {"min": 5, "max": 20, "when": {"training.activation": ["tanh"]}},
+        }
+    )
+    rate, activation, epochs = search.space
+    assert rate.key == "alices.training.learning_rate"
+    assert (rate.low, rate.high, rate.log, rate.whole) == (1e-4, 0.1, True, False)
+    assert activation.choices == ("silu", "tanh")
+    assert (epochs.step, epochs.whole) == (1, True)
+    assert epochs.is_tried({"alices.training.activation": "tanh"})
+    assert not epochs.is_tried({"alices.training.activation": "silu"})
+    assert not epochs.is_tried({})
+    assert (search.objective, search.sampler, search.pruning) == ("cross_entropy", "tpe", True)
+
+
+def test_keys_that_the_method_does_not_use_are_left_out() -> None:
+    space = {
+        "training.alpha": {"min": 0.1, "max": 10, "log": True},
+        "quadratic.training.n_folds": {"choices": [2, 3]},
+        "training.learning_rate": RATE,
+    }
+    assert [one.key for one in found(space, "quadratic").space] == [
+        "quadratic.training.n_folds",
+        "quadratic.training.learning_rate",
+    ]
+    assert found(space, "quadratic").pruning
+    assert not found(space).pruning  # the loss means something else for every alpha
+
+
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ({"samples.train": {"choices": [10]}}, "samples.train: cannot be tuned"),
+        ({"splits.test": {"choices": [0.1]}}, "splits.test: cannot be tuned"),
+        ({"training.seed": {"choices": [1]}}, "training.seed: cannot be tuned"),
+        ({"training.epoch": {"choices": [1]}}, "did you mean 'epochs'?"),
+        ({"training.epochs": {"choices": [0]}}, "choices[0]: 0, expected an integer >= 1"),
+        ({"training.epochs": {"choices": [3, 3]}}, "choices[1]: 3 is given twice"),
+        ({"training.epochs": {"min": 3}}, "expected `choices`, or `min` and `max`"),
+        ({"training.epochs": {"choices": [3], "max": 4}}, "max: does not go with `choices`"),
+        ({"training.epochs": {"min": 5, "max": 5}}, "max: 5, expected more than min, 5"),
+        ({"training.epochs": {"min": 1, "max": 5, "step": 0.5}}, "step: 0.5, expected a whole"),
+        ({"training.epochs": {"min": 1.5, "max": 5}}, "min: 1.5, expected an integer"),
+        ({"training.alpha": {"min": 0, "max": 1, "log": True}}, "min: 0, expected a number > 0"),
+        ({"training.alpha": {**RATE, "step": 0.1}}, "step: 0.1, expected none"),
+        ({"training.alpha": {**RATE, "when": {"estimator": ["x"]}}}, "not tried before"),
+        ({"quadratic.training.epochs": {"choices": [3]}}, "no key that alices uses"),
+    ],
+)
+def test_what_cannot_be_tried_is_refused_on_one_line(space: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        found(space)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("tuning.space")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_grid_needs_steps() -> None:
+    with pytest.raises(InputError, match=r"learning_rate: a range, expected `step` for a grid"):
+        found({"training.learning_rate": RATE}, sampler="grid")
+
+
+def test_the_file_must_declare_a_search_for_one_of_its_methods() -> None:
+    with pytest.raises(InputError, match="tuning: missing"):
+        tuning({"methods": ["alices"]}, "alices")
+    with pytest.raises(InputError, match="methods: 'sally' is not among them"):
+        found({"training.learning_rate": RATE}, "sally")
