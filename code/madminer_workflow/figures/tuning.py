@@ -1,0 +1,115 @@
+"""Figures of a search for better settings: how it went, and what mattered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullLocator, ScalarFormatter
+from numpy.typing import NDArray
+
+from madminer_workflow.figures import style
+
+__all__ = ["Trials", "importance", "tuning_history"]
+
+_LOST = {"pruned": ("v", "0.55"), "failed": ("x", "#882255"), "killed": ("+", "0.55")}
+"""Marker and colour of trials without an objective."""
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What has become of the trials of a search.
+
+    Attributes:
+        method: Name of the method.
+        objective: Name of what is made small.
+        values: What each trial has reached, NaN if it did not reach its end, (trial,).
+        states: How each trial ended.
+        default: What the settings of the input file reach, for several seeds; (seed,), or empty.
+    """
+
+    method: str
+    objective: str
+    values: NDArray[np.float64]
+    states: Sequence[str]
+    default: NDArray[np.float64]
+
+
+@style.styled
+def tuning_history(trials: Trials) -> Figure:
+    """Draws the objective of each trial and the smallest one so far.
+
+    Args:
+        trials: The trials in the order in which they were begun.
+    """
+    figure, (axes,) = style.panels(1, 1, (6.4, 4.4))
+    numbers, reached = np.arange(len(trials.values)), np.isfinite(trials.values)
+    colour = style.colour(trials.method)
+    if len(trials.default):
+        low, high = trials.default.min(), trials.default.max()
+        axes.axhspan(low, high, color="0.85", linewidth=0, label="input file, other seeds")
+    if reached.any():
+        best = np.fmin.accumulate(trials.values)
+        axes.step(numbers, best, where="post", color="0.35", linewidth=1.2, label="best so far")
+    axes.plot(numbers[reached], trials.values[reached], "o", color=colour, label="complete")
+    axes.set_ylim(_range(np.append(trials.values[reached], trials.default)))
+    for state, (marker, shade) in _LOST.items():
+        where = [number for number, one in enumerate(trials.states) if one == state]
+        if where:
+            heights = np.full(len(where), 0.97)
+            over = axes.get_xaxis_transform()
+            axes.plot(where, heights, marker, ls="none", color=shade, transform=over, label=state)
+    axes.set(xlabel="trial", ylabel=trials.objective.replace("_", "-"))
+    axes.set_title(style.method_label(trials.method))
+    _whole_numbers(axes)
+    style.legend_below(figure, axes.get_legend_handles_labels()[0])
+    return figure
+
+
+@style.styled
+def importance(method: str, objective: str, shares: Mapping[str, float] | None) -> Figure:
+    """Draws how much of the variation of the objective is due to each key.
+
+    Args:
+        method: Name of the method.
+        objective: Name of what is made small.
+        shares: The shares by key, the largest first; None if the trials do not tell.
+    """
+    rows = list((shares or {}).items())[::-1]
+    figure, (axes,) = style.panels(1, 1, (6.4, 1.6 + 0.36 * max(len(rows), 2)))
+    axes.set_title(style.method_label(method))
+    axes.yaxis.set_minor_locator(NullLocator())
+    if not rows:
+        text = "too few trials have reached their end, or all are alike"
+        axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
+        axes.set(xticks=[], yticks=[])
+        return figure
+    bars = axes.barh([key for key, _ in rows], [share for _, share in rows])
+    for bar in bars:
+        bar.set_color(style.colour(method))
+    axes.bar_label(bars, [f"{share:.0%}" for _, share in rows], padding=3)
+    axes.set(xlim=(0, 1.12 * max(share for _, share in rows) or 1.0))
+    axes.set_xlabel(f"share of the variance of {objective.replace('_', '-')}")
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Returns a range of values in which single large ones are cut off."""
+    if not len(values):
+        return 0.0, 1.0
+    low, typical = values.min(), np.quantile(values, 0.75)
+    high = min(values.max(), low + 3 * (typical - low)) if typical > low else values.max()
+    margin = 0.1 * (high - low) or 1e-3 * abs(low) or 1.0
+    return float(low - margin), float(high + 2 * margin)
+
+
+def _whole_numbers(axes: Axes) -> None:
+    """Counts trials, and lets the values of the objective show in what they differ."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.xaxis.set_minor_locator(NullLocator())
+    formatter = ScalarFormatter(useOffset=True, useMathText=True)
+    axes.yaxis.set_major_formatter(formatter)
