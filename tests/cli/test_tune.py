@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from madminer_workflow.cli import cli
 from madminer_workflow.storage import read_json
+from madminer_workflow.tracking.follow import Follower
 
 
 INPUT = """
@@ -17,6 +18,12 @@ samples: {train: 400, validation: 100, test: 100, minimum_effective: 0}
 training: {hidden_layers: [8], epochs: 1, batch_size: 100}
 tuning: {space: {training.batch_size: {choices: [50, 100]}}, sampler: grid}
 """
+
+
+@pytest.fixture(autouse=True)
+def _unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts no process that logs."""
+    monkeypatch.setattr(Follower, "start", lambda *_: {})
 
 
 def tune(event_file: Path, folder: Path, text: str) -> tuple[int, str]:
