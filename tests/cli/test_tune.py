@@ -10,7 +10,6 @@ from madminer_workflow.cli import cli
 from madminer_workflow.storage import read_json
 from madminer_workflow.tracking.follow import Follower
 
-
 INPUT = """
 methods: [alices]
 luminosity: 1000

@@ -16,7 +16,6 @@ from madminer_workflow.tracking.log import Record
 from madminer_workflow.tuning.gain import Gain, gains
 from madminer_workflow.tuning.search import Search, best_document, open_search
 
-
 DOCUMENT: dict[str, Any] = {
     "methods": ["alices", "quadratic"],
     "samples": {"train": 400, "validation": 100, "test": 100, "minimum_effective": 0},

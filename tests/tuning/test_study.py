@@ -12,7 +12,6 @@ from madminer_workflow.configuration.tuning import Dimension, Tuning
 from madminer_workflow.errors import InputError
 from madminer_workflow.tuning.study import Attempt, Report, Study
 
-
 SPACE = (Dimension("x", low=-1.0, high=1.0),)
 TUNING = Tuning("alices", SPACE, "cross_entropy", "tpe", pruning=True)
 

@@ -7,9 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from madminer_workflow.configuration.routines import names
-from madminer_workflow.configuration.schema import defaults, rule_of, shown, subschema, uses
-from madminer_workflow.configuration.sweep import check_keys, check_value
+from madminer_workflow.configuration.routines import names, rules
+from madminer_workflow.configuration.schema import (
+    defaults,
+    problems,
+    rule_of,
+    shown,
+    subschema,
+    uses,
+)
+from madminer_workflow.configuration.sweep import check_keys, check_value, overlaid
 from madminer_workflow.errors import InputError
 
 __all__ = ["Dimension", "Objective", "Sampler", "Tuning", "tuning"]
@@ -91,7 +98,9 @@ def tuning(document: Document, method: str) -> Tuning:
     block = defaults("tuning") | dict(document["tuning"])
     own = names(document)
     check_keys("tuning.space", block["space"], own)
-    space = tuple(_dimensions(block["space"], method, own))
+    space = tuple(_dimensions(block["space"], method, own, document))
+    for one in space:
+        _check_setting(one, document)
     if not space:
         raise InputError(f"tuning.space: no key that {method} uses, expected one at least")
     if block["sampler"] == "grid":
@@ -103,7 +112,9 @@ def tuning(document: Document, method: str) -> Tuning:
     return Tuning(method, space, block["objective"], block["sampler"], pruning)
 
 
-def _dimensions(space: Document, method: str, own: Sequence[str]) -> Iterator[Dimension]:
+def _dimensions(
+    space: Document, method: str, own: Sequence[str], document: Document
+) -> Iterator[Dimension]:
     """Yields what a method uses of a space, by the keys of the method itself."""
     earlier: dict[str, Dimension] = {}
     for given, row in space.items():
@@ -112,10 +123,30 @@ def _dimensions(space: Document, method: str, own: Sequence[str]) -> Iterator[Di
         if key is None:
             continue
         form = _choices if "choices" in row else _range
-        values = form(path, given, row, own)
+        values = form(path, given, row, own, document)
         when = dict(_conditions(path, row.get("when", {}), earlier))
         earlier[given] = Dimension(key, **values, when=when)
         yield earlier[given]
+
+
+def _check_setting(one: Dimension, document: Document) -> None:
+    """Raises InputError unless an estimator of one's own may have all values of a setting."""
+    if ".settings." not in one.key:
+        return
+    every = rules(document)
+    for value in one.choices or (one.low, one.high):
+        for problem in problems(overlaid(document, {one.key: value}), every):
+            if problem.startswith(f"{one.key}:"):
+                raise InputError(f"tuning.space.{problem}")
+
+
+def _is_whole(key: str, own: Sequence[str], document: Document) -> bool:
+    """Returns whether a key has whole numbers only."""
+    name, _, setting = key.partition(".settings.")
+    if not setting:
+        return rule_of(key, own).get("type") == "integer"
+    known = rules(document).get(name, {}).get("properties", {}).get("settings", {})
+    return bool(known.get("properties", {}).get(setting, {}).get("type") == "integer")
 
 
 def _key(path: str, given: str, method: str) -> str | None:
@@ -135,7 +166,7 @@ def _key(path: str, given: str, method: str) -> str | None:
     return given if first == method and uses(method, rule_of(given)) else None
 
 
-def _choices(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str, Any]:
+def _choices(path: str, key: str, row: Document, own: Sequence[str], _: Document) -> dict[str, Any]:
     """Returns the choices of a dimension."""
     for other in ("min", "max", "log", "step"):
         if other in row:
@@ -147,7 +178,9 @@ def _choices(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str
     return {"choices": tuple(row["choices"])}
 
 
-def _range(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str, Any]:
+def _range(
+    path: str, key: str, row: Document, own: Sequence[str], document: Document
+) -> dict[str, Any]:
     """Returns the range of a dimension."""
     if "min" not in row or "max" not in row:
         raise InputError(f"{path}: {shown(row)}, {_FORM}")
@@ -160,7 +193,7 @@ def _range(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str, 
         raise InputError(f"{path}.min: {low:g}, expected a number > 0 for a logarithmic scale")
     if log and step is not None:
         raise InputError(f"{path}.step: {step:g}, expected none on a logarithmic scale")
-    whole = rule_of(key, own).get("type") == "integer"
+    whole = _is_whole(key, own, document)
     if whole and step is not None and step != int(step):
         raise InputError(f"{path}.step: {step:g}, expected a whole number as for {key}")
     step = 1 if whole and step is None and not log else step

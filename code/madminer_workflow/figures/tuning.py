@@ -15,8 +15,13 @@ from madminer_workflow.figures import style
 
 __all__ = ["Trials", "importance", "tuning_history"]
 
-_LOST = {"pruned": ("v", "0.55"), "failed": ("x", "#882255"), "killed": ("+", "0.55")}
-"""Marker and colour of trials without an objective."""
+_OUTSIDE = {
+    "pruned": ("v", "0.55"),
+    "failed": ("x", "#882255"),
+    "killed": ("+", "0.55"),
+    "above": ("^", ""),
+}
+"""Marker and colour of trials without an objective, or with one that is out of range."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,16 @@ def tuning_history(trials: Trials) -> Figure:
         best = np.fmin.accumulate(trials.values)
         axes.step(numbers, best, where="post", color="0.35", linewidth=1.2, label="best so far")
     axes.plot(numbers[reached], trials.values[reached], "o", color=colour, label="complete")
-    axes.set_ylim(_range(np.append(trials.values[reached], trials.default)))
-    for state, (marker, shade) in _LOST.items():
-        where = [number for number, one in enumerate(trials.states) if one == state]
-        if where:
-            heights = np.full(len(where), 0.97)
-            over = axes.get_xaxis_transform()
-            axes.plot(where, heights, marker, ls="none", color=shade, transform=over, label=state)
+    low, high = _range(np.append(trials.values[reached], trials.default))
+    axes.set_ylim(low, high)
+    outside = {state: numbers[np.array(trials.states) == state] for state in _OUTSIDE}
+    outside["above"] = numbers[reached][trials.values[reached] > high]
+    for name, where in outside.items():
+        if len(where):
+            marker, shade = _OUTSIDE[name]
+            heights, over = np.full(len(where), 0.97), axes.get_xaxis_transform()
+            shade = shade or colour
+            axes.plot(where, heights, marker, ls="none", color=shade, transform=over, label=name)
     axes.set(xlabel="trial", ylabel=trials.objective.replace("_", "-"))
     axes.set_title(style.method_label(trials.method))
     _whole_numbers(axes)

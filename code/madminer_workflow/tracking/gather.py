@@ -38,10 +38,13 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-__all__ = ["FLOW", "Gatherer", "flows", "found"]
+__all__ = ["FLOW", "STUDY", "Gatherer", "flows", "found", "studies"]
 
 FLOW = "flow"
 """The stage of the run of a whole flow."""
+
+STUDY = "study"
+"""The stage of the run of a search for better settings, with its trials below it."""
 
 _FLOW, _FOLDER, _KEY = "madminer.flow", "madminer.folder", "madminer.key"
 _PARENT = "mlflow.parentRunId"
@@ -266,7 +269,22 @@ def flows(client: MlflowClient, experiment: str) -> list[Run]:
         client: The client of the store.
         experiment: The identifier of the experiment.
     """
-    return list(client.search_runs([experiment], f"tags.stage = '{FLOW}'", max_results=1000))
+    return _of_stage(client, experiment, FLOW)
+
+
+def studies(client: MlflowClient, experiment: str) -> list[Run]:
+    """Returns the runs of searches for better settings, the latest first.
+
+    Args:
+        client: The client of the store.
+        experiment: The identifier of the experiment.
+    """
+    return _of_stage(client, experiment, STUDY)
+
+
+def _of_stage(client: MlflowClient, experiment: str, stage: str) -> list[Run]:
+    """Returns the runs of a stage, the latest first."""
+    return list(client.search_runs([experiment], f"tags.stage = '{stage}'", max_results=1000))
 
 
 def _records(folder: Path) -> Iterator[Path]:

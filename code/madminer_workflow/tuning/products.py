@@ -17,6 +17,7 @@ from madminer_workflow import figures, tables
 from madminer_workflow.configuration.loading import dumped
 from madminer_workflow.configuration.tuning import Dimension
 from madminer_workflow.storage import write_figures, write_text
+from madminer_workflow.tracking.gather import STUDY
 from madminer_workflow.tracking.log import RECORD, Record
 from madminer_workflow.tuning.gain import Gain
 from madminer_workflow.tuning.records import leave
@@ -169,7 +170,7 @@ def _record(search: Search) -> Record:
         **{f"space.{one.key.removeprefix(prefix)}": _described(one) for one in tuning.space},
     }
     name, now = f"tuning {tuning.method}", time.time()
-    return Record(name, "study", params, search.tags, dataset=search.dataset, time=now, started=now)
+    return Record(name, STUDY, params, search.tags, dataset=search.dataset, time=now, started=now)
 
 
 def _ended(
