@@ -32,10 +32,15 @@ def test_a_history_without_values_is_drawn() -> None:
 
 def test_what_mattered_the_largest_on_top() -> None:
     shares = {"alices.training.learning_rate": 0.7, "alices.training.activation": 0.3}
-    figure = figures.importance("alices", "cross_entropy", shares)
+    values = np.array([0.3, np.nan, 0.4])
+    states = ["complete", "pruned", "complete"]
+    trials = figures.Trials("alices", "cross_entropy", values, states, np.array([]))
+    figure = figures.importance(trials, shares)
     (axes,) = figure.axes
     assert [bar.get_width() for bar in axes.patches] == [0.3, 0.7]
     assert [text.get_text() for text in axes.texts] == ["30%", "70%"]
-    assert [label.get_text() for label in axes.get_yticklabels()] == list(shares)[::-1]
-    (axes,) = figures.importance("alices", "cross_entropy", None).axes
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    assert names == ["training.activation", "training.learning_rate"]
+    assert axes.get_title() == "ALICES, 2 complete trials"
+    (axes,) = figures.importance(trials, None).axes
     assert axes.texts[0].get_text().startswith("too few trials")

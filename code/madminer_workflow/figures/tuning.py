@@ -78,29 +78,29 @@ def tuning_history(trials: Trials) -> Figure:
 
 
 @style.styled
-def importance(method: str, objective: str, shares: Mapping[str, float] | None) -> Figure:
+def importance(trials: Trials, shares: Mapping[str, float] | None) -> Figure:
     """Draws how much of the variation of the objective is due to each key.
 
     Args:
-        method: Name of the method.
-        objective: Name of what is made small.
+        trials: The trials.
         shares: The shares by key, the largest first; None if the trials do not tell.
     """
+    n_trials = np.isfinite(trials.values).sum()
     rows = list((shares or {}).items())[::-1]
-    figure, (axes,) = style.panels(1, 1, (6.4, 1.6 + 0.36 * max(len(rows), 2)))
-    axes.set_title(style.method_label(method))
+    figure, (axes,) = style.panels(1, 1, (6.4, 1.4 + 0.36 * max(len(rows), 2)))
+    title = f"{style.method_label(trials.method)}, {n_trials} complete trials"
+    axes.set_title(title)
     axes.yaxis.set_minor_locator(NullLocator())
     if not rows:
-        text = "too few trials have reached their end, or all are alike"
+        text = "too few trials to tell, or all are alike"
         axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center")
         axes.set(xticks=[], yticks=[])
         return figure
-    bars = axes.barh([key for key, _ in rows], [share for _, share in rows])
-    for bar in bars:
-        bar.set_color(style.colour(method))
+    names = [key.removeprefix(f"{trials.method}.") for key, _ in rows]
+    bars = axes.barh(names, [share for _, share in rows], color=style.colour(trials.method))
     axes.bar_label(bars, [f"{share:.0%}" for _, share in rows], padding=3)
     axes.set(xlim=(0, 1.12 * max(share for _, share in rows) or 1.0))
-    axes.set_xlabel(f"share of the variance of {objective.replace('_', '-')}")
+    axes.set_xlabel(f"share of the variance of {trials.objective.replace('_', '-')}")
     axes.tick_params(axis="y", length=0)
     return figure
 
@@ -119,5 +119,4 @@ def _whole_numbers(axes: Axes) -> None:
     """Counts trials, and lets the values of the objective show in what they differ."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.xaxis.set_minor_locator(NullLocator())
-    formatter = ScalarFormatter(useOffset=True, useMathText=True)
-    axes.yaxis.set_major_formatter(formatter)
+    axes.yaxis.set_major_formatter(ScalarFormatter(useOffset=False))

@@ -154,7 +154,7 @@ def _figures(
     shares = search.study.importances()
     return {
         "history": figures.tuning_history(trials),
-        "importance": figures.importance(method, objective, shares),
+        "importance": figures.importance(trials, shares),
     }
 
 

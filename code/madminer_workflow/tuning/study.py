@@ -41,7 +41,7 @@ _LOCK = "study.lock"
 _SETTINGS, _REASON, _PLACE = "settings", "reason", "place in the grid"
 _PATIENCE_SECONDS = 60  # that SQLite waits for another process
 _FREE_TRIALS = 5  # that are never pruned, because there is nothing to compare them with
-_LEAST_TRIALS = 8  # that tell what matters
+_LEAST_TRIALS = 6  # that tell what matters
 
 
 class Pruned(Exception):  # noqa: N818 - an outcome, not an error
@@ -142,7 +142,8 @@ class Study:
         if len(complete) < _LEAST_TRIALS or len(set(complete)) == 1:
             return None
         evaluator = importance.FanovaImportanceEvaluator(seed=self._seed % 2**32)
-        return importance.get_param_importances(self._stored, evaluator=evaluator) or None
+        shares = importance.get_param_importances(self._stored, evaluator=evaluator)
+        return {key: float(share) for key, share in shares.items()} or None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
