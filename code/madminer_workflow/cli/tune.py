@@ -148,7 +148,7 @@ def _end_with_parent() -> None:
 
 def _show(attempt: Attempt) -> None:
     """Prints a line for a trial that has ended."""
-    value = "" if attempt.objective is None else f" {attempt.objective:.8g}"
+    value = "" if attempt.objective is None else f" {attempt.objective:#.8g}"
     reason = f" ({attempt.reason})" if attempt.reason else ""
     line = f"trial {attempt.number} {attempt.state}{value}{reason}, {attempt.seconds:.1f} s"
     click.echo(textwrap.shorten(line, _WIDTH, placeholder=" ..."))

@@ -92,7 +92,7 @@ def trial_table(search: Search) -> str:
         rows = [
             [
                 one.number,
-                f"{one.objective:.8g}",
+                f"{one.objective:#.8g}",
                 *(_short(one.values, key) for key in keys[:number]),
             ]
             for one in done[:_SHOWN]
@@ -112,10 +112,10 @@ def gain_table(search: Search, gains: Mapping[str, Gain]) -> str:
     """
     first = next(iter(gains.values()))
     head = ["settings", search.tuning.objective, "less by", "error", "spread", "gain"]
-    rows: list[list[object]] = [["input file", f"{np.mean(first.default):.8g}", *[None] * 4]]
+    rows: list[list[object]] = [["input file", f"{np.mean(first.default):#.8g}", *[None] * 4]]
     for name, one in gains.items():
         sizes = (f"{size:.1e}" for size in (one.difference, one.error, one.spread))
-        rows.append([name[-24:], f"{np.mean(one.tuned):.8g}", *sizes, _VERDICTS[one.verdict]])
+        rows.append([name[-24:], f"{np.mean(one.tuned):#.8g}", *sizes, _VERDICTS[one.verdict]])
     return tables.table(head, rows)
 
 
