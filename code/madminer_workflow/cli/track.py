@@ -19,7 +19,7 @@ _PATH = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--follow", "since", type=float, hidden=True)
 @click.option("--study", hidden=True)
 def track(output_dir: Path, since: float | None, study: str | None) -> None:
-    """Log what MLflow does not have yet of a run, and of the studies in its folder."""
+    """Log what MLflow does not have yet of a run."""
     from madminer_workflow.tracking import store
     from madminer_workflow.tracking.follow import follow, problem
     from madminer_workflow.tuning import follow as tuning
