@@ -26,6 +26,7 @@ PORT = 5000
 NAME =
 METHOD = quadratic
 TRIALS = 30
+COMPARE =
 # Also as variables of the environment, as the password DOCKERPASS can only be.
 BASE_IMAGE ?=
 DOCKER_BUILD_ARGS ?=
@@ -33,7 +34,7 @@ DOCKERUSER ?=
 REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS NAME
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS COMPARE NAME
 export RUNTIME IMAGE MEMORY GPU BACKEND SITE KEEP BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
@@ -97,10 +98,10 @@ data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 $(DEFAULT_DATA): | environment
 	@$(VENV) -m madminer_workflow generate --output $@
 
-tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Tune the training of a method (METHOD TRIALS JOBS, as yadage-run)
+tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Tune the training of a method (METHOD TRIALS JOBS COMPARE, as yadage-run)
 	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow tune --data_file "$$DATA_FILE" \
 		--input_file "$$INPUT_FILE" --profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" \
-		--method "$$METHOD" --trials "$$TRIALS" --jobs "$${JOBS:-1}"
+		--method "$$METHOD" --trials "$$TRIALS" --jobs "$${JOBS:-1}" $${COMPARE:+--compare "$$COMPARE"}
 
 validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_FILE OUTPUT_DIR JOBS)
 	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow validate --presets "$$PRESETS" \
