@@ -100,7 +100,7 @@ def _status(arguments: Sequence[str] | None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return _BAD_INPUT
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        click.echo(f"error: {_message(error)}", err=True)
         return error.exit_code
     except click.Abort:
         click.echo("interrupted", err=True)
@@ -109,6 +109,15 @@ def _status(arguments: Sequence[str] | None) -> int:
         sys.excepthook(*sys.exc_info())
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _message(error: click.ClickException) -> str:
+    """Returns what is wrong with a command line, on one line."""
+    text = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        names = (parameter.opts[-1] for parameter in error.ctx.command.params)
+        text += f" Expected one of {', '.join(names)}."
+    return text
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.cli.options import inputs
+from madminer_workflow.cli.entry import AUTO, entry_point, input_files
+from madminer_workflow.cli.options import paths, profile
+from madminer_workflow.cli.values import Value
 
 if TYPE_CHECKING:
     from madminer_workflow.tuning.search import Search
@@ -16,19 +18,29 @@ if TYPE_CHECKING:
 
 __all__ = ["tune"]
 
-_PATH = click.Path(path_type=Path)
-_COUNT = click.IntRange(min=1)
+_COUNT = Value(type="integer", minimum=1)
 
 
 @click.command()
-@click.option("--data_file", type=_PATH, required=True, help="MadMiner event file.")
-@inputs
-@click.option("--output_dir", type=_PATH, required=True, help="Folder of the run.")
-@click.option("--method", required=True, help="The method, one of `methods`.")
-@click.option("--trials", type=_COUNT, default=30, show_default=True, help="In all.")
+@entry_point("data_file")
+@click.option(
+    "-i",
+    "--input_file",
+    multiple=True,
+    default=[AUTO],
+    callback=lambda _context, _option, texts: paths(texts),
+    help=f"Input files, with commas between them; {AUTO}: that of the run, else the default one.",
+)
+@profile
+@click.option("--method", default="quadratic", show_default=True, help="One of `methods`.")
+@click.option("--trials", type=_COUNT, default=30, show_default=True, help="Trials in all.")
 @click.option("--jobs", type=_COUNT, default=1, show_default=True, help="Processes.")
 @click.option(
-    "--seeds", type=click.IntRange(min=2), default=3, show_default=True, help="For the gain."
+    "--seeds",
+    type=Value(type="integer", minimum=2),
+    default=3,
+    show_default=True,
+    help="Trainings with other seeds, for the error of the gain.",
 )
 def tune(
     data_file: Path,
@@ -44,7 +56,7 @@ def tune(
     from madminer_workflow.tuning.gain import gain
     from madminer_workflow.tuning.products import conclusion, table, write
 
-    what = (data_file, input_file, profile, output_dir, method)
+    what = (data_file, input_files(input_file, output_dir), profile, output_dir, method)
     search = _opened(*what)
     others = [
         get_context("spawn").Process(target=_help, args=(what, trials)) for _ in range(1, jobs)
