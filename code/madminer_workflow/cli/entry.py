@@ -74,10 +74,16 @@ def entry_point(*files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
     def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def found(output_dir: Path, **given: Any) -> Any:
+            from madminer_workflow.engine.folder import MARKER
+
             for name in files:
                 auto = given[name] == AUTO
                 given[name] = finders[name](output_dir) if auto else Path(given[name])
-            return command(output_dir=output_dir, **given)
+            is_new = not output_dir.exists()
+            ended = command(output_dir=output_dir, **given)
+            if is_new:  # so that a run may go on in it, and clear it
+                (output_dir / MARKER).touch()
+            return ended
 
         options = (*(_OPTIONS[name] for name in files), _OUTPUT_DIR, _FOLDER)
         return functools.reduce(lambda inner, option: option(inner), reversed(options), found)

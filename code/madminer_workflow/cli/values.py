@@ -61,13 +61,15 @@ class Value(click.ParamType):  # type: ignore[type-arg]  # older releases take n
         Raises:
             click.BadParameter: It is not allowed.
         """
-        from madminer_workflow.configuration.schema import fits
+        from madminer_workflow.configuration.schema import fits, nearest
 
         if value == self._word:
             return None
         found = _read(value, self.rule) if isinstance(value, str) else value
         if not fits(found, self.rule):
-            self.fail(f"{value}, expected {self.allowed}", param, ctx)
+            words = self.rule.get("enum")
+            hint = nearest(str(value), words) if words else f"expected {self.allowed}"
+            self.fail(f"{value}, {hint}", param, ctx)
         return found
 
 
