@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from madminer_workflow.errors import InputError
+from madminer_workflow.tracking.log import log_error
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -101,12 +102,14 @@ def _status(arguments: Sequence[str] | None) -> int:
         return _BAD_INPUT
     except click.ClickException as error:
         click.echo(f"error: {_message(error)}", err=True)
+        log_error(_message(error))
         return error.exit_code
     except click.Abort:
         click.echo("interrupted", err=True)
         return _INTERRUPTED
-    except Exception:
+    except Exception as error:
         sys.excepthook(*sys.exc_info())
+        log_error(f"{type(error).__name__}: {error}")
         return 1
     return result if isinstance(result, int) else 0
 
