@@ -1,9 +1,13 @@
 #!/bin/sh
-# What the entry points of MLproject start: a command of this project, and not of one that may be
-# installed, with the Python of the active environment, or else with that of .venv.
+# What the entry points of MLproject start: entry.sh FOLDER COMMAND OPTION...
+# Relative paths start in FOLDER. The code is that of this project, also where another copy is
+# installed, and Python that of the active environment, or else of .venv.
 set -eu
+unset CDPATH
 project=$(cd "$(dirname "$0")/.." && pwd)
-[ -n "${VIRTUAL_ENV-}${CONDA_PREFIX-}${MADMINER_WORKFLOW_IMAGE-}" ] || [ ! -d "$project/.venv/bin" ] ||
-    PATH=$project/.venv/bin:$PATH
+[ -n "${VIRTUAL_ENV-}${CONDA_PREFIX-}${MADMINER_WORKFLOW_IMAGE-}" ] ||
+    [ ! -d "$project/.venv/bin" ] || PATH=$project/.venv/bin:$PATH
 export PATH PYTHONPATH="$project/code${PYTHONPATH:+:$PYTHONPATH}"
-exec python -m madminer_workflow "$@"
+cd "$1"
+shift
+exec python -P -m madminer_workflow "$@" # without modules of FOLDER

@@ -96,13 +96,3 @@ def test_files_are_those_of_the_run_or_the_default_ones(
     write_json(".workdir/sampling/tracking.json", vars(Record("", "")) | {"dataset": vars(dataset)})
     write_json(".workdir/_input/merged.yml", {})
     assert call().output.splitlines() == [".workdir", str(events), ".workdir/_input/merged.yml"]
-
-
-def test_relative_paths_start_where_they_are_told_to(
-    tmp_path: Path, call: Callable[..., Result]
-) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    result = call("--data_file", "a.h5", "--folder", "elsewhere", "--output_dir", "out")
-    assert result.output.splitlines()[:2] == ["out", "a.h5"]
-    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == ["out"]
-    assert call("--folder", "nowhere").exit_code == 2

@@ -101,8 +101,9 @@ def test_the_script_of_a_step_knows_its_options(name: str) -> None:
 @pytest.mark.parametrize("entry", COMMANDS)
 def test_an_entry_point_has_the_options_of_its_command(entry: str) -> None:
     point = read("MLproject")["entry_points"][entry]
-    script, command, *words = shlex.split(point["command"])
-    assert [script, command] == ["scripts/entry.sh", COMMANDS[entry]]
+    script, folder, command, *words = shlex.split(point["command"])
+    assert [script, folder, command] == ["scripts/entry.sh", "{folder}", COMMANDS[entry]]
+    assert point["parameters"].pop("folder") == {"type": "path", "default": "."}
     parameters = list(point["parameters"])
     assert words == [word for name in parameters for word in (f"--{name}", f"{{{name}}}")]
     loaded = cli.get_command(click.Context(cli), command)

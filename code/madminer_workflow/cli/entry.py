@@ -7,7 +7,6 @@ run in the folder, and for what earlier steps have left there, whether in that r
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,20 +26,6 @@ _INPUT = Path("workflow/input.yml")
 _PATH = click.Path(path_type=Path)
 
 
-def _enter(_: click.Context, __: click.Parameter, folder: str) -> None:
-    """Lets relative paths start from a folder."""
-    os.chdir(folder)
-
-
-_FOLDER = click.option(
-    "--folder",
-    type=click.Path(exists=True, file_okay=False),
-    default=".",
-    is_eager=True,
-    expose_value=False,
-    callback=_enter,
-    help="Folder where relative paths start: that of the call.",
-)
 _OUTPUT_DIR = click.option(
     "--output_dir",
     type=_PATH,
@@ -63,7 +48,7 @@ _OPTIONS = {
 
 
 def entry_point(*files: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Adds `--output_dir`, options for files, and where relative paths start to a command.
+    """Adds `--output_dir` and options for files to a command.
 
     Args:
         files: Which of `data_file` and `input_file` the command is given; they exist if they were
@@ -85,7 +70,7 @@ def entry_point(*files: str) -> Callable[[Callable[..., Any]], Callable[..., Any
                 (output_dir / MARKER).touch()
             return ended
 
-        options = (*(_OPTIONS[name] for name in files), _OUTPUT_DIR, _FOLDER)
+        options = (*(_OPTIONS[name] for name in files), _OUTPUT_DIR)
         return functools.reduce(lambda inner, option: option(inner), reversed(options), found)
 
     return decorated
