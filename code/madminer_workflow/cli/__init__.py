@@ -6,13 +6,13 @@ import contextlib
 import gc
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
 import click
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.tracking.log import log_error
 
 __all__ = ["COMMANDS", "cli", "main"]
 
@@ -102,16 +102,24 @@ def _status(arguments: Sequence[str] | None) -> int:
         return _BAD_INPUT
     except click.ClickException as error:
         click.echo(f"error: {_message(error)}", err=True)
-        log_error(_message(error))
+        _note(_message(error))
         return error.exit_code
     except click.Abort:
         click.echo("interrupted", err=True)
         return _INTERRUPTED
     except Exception as error:
         sys.excepthook(*sys.exc_info())
-        log_error(f"{type(error).__name__}: {error}")
+        _note(f"{type(error).__name__}: {error}")
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _note(problem: str) -> None:
+    """Lets MLflow know why a command has failed, if it has started it."""
+    if "MLFLOW_RUN_ID" in os.environ:
+        from madminer_workflow.tracking.log import log_error
+
+        log_error(problem)
 
 
 def _message(error: click.ClickException) -> str:

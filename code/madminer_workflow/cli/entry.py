@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.storage import read_json
 
 __all__ = ["AUTO", "entry_point", "input_files", "model", "results", "samples"]
 
@@ -37,12 +36,12 @@ _OPTIONS = {
     "data_file": click.option(
         "--data_file",
         default=AUTO,
-        help=f"MadMiner event file; {AUTO}: that of the run in the folder, else {_DATA}.",
+        help=f"MadMiner event file; {AUTO}: that of the run in output_dir, else {_DATA}.",
     ),
     "input_file": click.option(
         "--input_file",
         default=AUTO,
-        help=f"Input file; {AUTO}: that of the run in the folder, else {_INPUT}.",
+        help=f"Input file; {AUTO}: that of the run in output_dir, else {_INPUT}.",
     ),
 }
 
@@ -162,6 +161,8 @@ def _input_file(output_dir: Path) -> Path:
 
 def _agreeing(folder: Path, file: str, wanted: Mapping[str, object]) -> Path:
     """Returns a folder if what it describes is what is wanted; later it is read for good."""
+    from madminer_workflow.storage import read_json
+
     described = read_json(folder / file) if set(wanted.values()) != {AUTO} else {}
     for name, value in wanted.items():
         if value not in (AUTO, described.get(name)):

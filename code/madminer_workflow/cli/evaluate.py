@@ -22,7 +22,7 @@ __all__ = ["evaluate"]
     help=f"Number of the model in the ensemble; {AUTO}: 0, or that of the model.",
 )
 @click.option(
-    "--model_file", default=AUTO, help=f"Model; {AUTO}: the latest of the method in the folder."
+    "--model_file", default=AUTO, help=f"Model; {AUTO}: the latest of the method in output_dir."
 )
 @click.option("--luminosity", type=Setting("luminosity"), default=INPUT, help="Luminosity in 1/pb.")
 def evaluate(

@@ -16,7 +16,7 @@ __all__ = ["plot"]
 @click.option(
     "--result_files",
     default=AUTO,
-    help=f"Folders of results, one a line; {AUTO}: the latest of each model in the folder.",
+    help=f"Folders of results, one a line; {AUTO}: the latest of each model in output_dir.",
 )
 def plot(data_file: Path, input_file: Path, result_files: str, output_dir: Path) -> None:
     """Gather the results, compute the limits and draw the figures."""

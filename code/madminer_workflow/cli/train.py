@@ -26,7 +26,7 @@ def _setting(name: str, text: str) -> Callable[[Any], Any]:
 @entry_point("input_file")
 @click.option("--method", default=AUTO, help="Method, if samples of several are there.")
 @click.option(
-    "--train_folder", default=AUTO, help=f"Samples; {AUTO}: the latest of the method in the folder."
+    "--train_folder", default=AUTO, help=f"Samples; {AUTO}: the latest of the method in output_dir."
 )
 @click.option(
     "--member",

@@ -29,7 +29,8 @@ _COUNT = Value(type="integer", minimum=1)
     multiple=True,
     default=[AUTO],
     callback=lambda _context, _option, texts: paths(texts),
-    help=f"Input files, with commas between them; {AUTO}: that of the run, else the default one.",
+    help="Input files, with commas between them; "
+    f"{AUTO}: that of the run in output_dir, else workflow/input.yml.",
 )
 @profile
 @click.option("--method", default="quadratic", show_default=True, help="One of `methods`.")
