@@ -157,11 +157,11 @@ absolute() {
     esac
 }
 
-# overrides ENTRY: prints the parameters of an entry point of MLproject that have a default.
+# overrides ENTRY: prints the parameters of an entry point of MLproject that are not paths.
 overrides() {
     awk -v entry="  $1:" '
         /^  [a-z]/ { inside = ($0 == entry) }
-        inside && /default:/ { sub(":", "", $1); printf "%s ", $1 }
+        inside && /default: (input|"[0-9]+")/ { sub(":", "", $1); printf "%s ", $1 }
     ' "$project_path/MLproject"
 }
 

@@ -111,17 +111,15 @@ def test_the_specification_has_the_options_of_the_table(step: Step) -> None:
 @pytest.mark.parametrize("step", [step for step in STEPS if step.entry_point])
 def test_the_entry_point_has_the_options_of_the_table(step: Step) -> None:
     point = read("MLproject")["entry_points"][step.entry_point]
-    required = [name for name, value in point["parameters"].items() if isinstance(value, str)]
-    assert sorted(required) == sorted(step.options)
-    assert shlex.split(point["command"])[:4] == ["python", "-m", "madminer_workflow", step.command]
+    assert {*step.options} <= {*point["parameters"]}
+    assert shlex.split(point["command"])[2] == step.command
 
 
 @each_step
 def test_the_command_has_the_options_of_the_table(step: Step) -> None:
     command = cli.get_command(click.Context(cli), STAGES[step.name])
     assert command is not None
-    required = {parameter.name for parameter in command.params if parameter.required}
-    assert required == set(step.options)
+    assert {*step.options} <= {parameter.name for parameter in command.params}
 
 
 def stages(*files: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from madminer_workflow.assets import STEPS
-from madminer_workflow.cli import cli
+from madminer_workflow.cli import cli, parameters
 from madminer_workflow.configuration import load, load_learner
 from madminer_workflow.configuration.routines import rules
 from madminer_workflow.configuration.schema import validate
@@ -202,6 +202,10 @@ def test_all_files_of_the_steps_are_explained() -> None:
         for step in STEPS
         for asset in step.outputs
     ]
+
+
+def test_all_parameters_of_entry_points_are_explained() -> None:
+    assert read("docs/MLFLOW.md").endswith(parameters.text(ROOT))
 
 
 def test_the_estimators_that_are_shown_would_work(example: Path, tmp_path: Path) -> None:

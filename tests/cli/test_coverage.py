@@ -102,7 +102,7 @@ def test_options(finished: Finished) -> None:
     [
         (["--theta", "1"], "theta: 1, expected one number for each of c_eu, c_ed"),
         (["--theta", "0,9"], "theta: c_ed = 9, allowed: -4 to 3.5, the scanned region"),
-        (["--theta", "a,b"], "a, expected a number"),
+        (["--theta", "a,b"], "a,b, expected a list (each a number)"),
         (["--methods", "carl"], "methods: carl, allowed: quadratic, alice"),
         (["--toys", "0"], "0 is not in the range"),
         (["--output_dir", "/nowhere"], "output_dir: /nowhere has no results of a run"),

@@ -54,5 +54,5 @@ def test_other_numbers_are_refused(
 ) -> None:
     result = invoke(event_file, input_file, tmp_path / "out", option)
     assert result.exit_code == 2
-    assert "expected a whole number >= " in result.output
+    assert "expected an integer >= " in result.output
     assert not (tmp_path / "out").exists()

@@ -80,11 +80,14 @@ def test_options_override_the_input_file(run: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--epochs", "0"), "input.yml: alices.training.epochs: 0, expected an integer >= 1"),
-        (("--epochs", "many"), "many, expected a number or input"),
-        (("--seed", "-1"), "-1, expected a whole number >= 0 or input"),
-        (("--activation", "tanh2"), "did you mean 'tanh'"),
-        (("--hidden_layers", "8,x"), "x, expected a number or input"),
+        (("--epochs", "0"), "0, expected an integer >= 1, or input"),
+        (("--activation", "tanh2"), "did you mean 'tanh'? allowed: elu, "),
+        (("--member", "-1"), "-1, expected an integer >= 0"),
+        (
+            ("--method", "alise"),
+            "methods: \"alise\", did you mean 'alices'? allowed: alices, sally",
+        ),
+        (("--method", "sally"), "method: sally, but "),
     ],
 )
 def test_bad_values_are_refused(

@@ -101,13 +101,9 @@ def test_the_script_of_a_step_knows_its_options(name: str) -> None:
 @pytest.mark.parametrize("entry", COMMANDS)
 def test_an_entry_point_has_the_options_of_its_command(entry: str) -> None:
     point = read("MLproject")["entry_points"][entry]
-    python, flag, package, command, *words = shlex.split(point["command"])
-    assert [python, flag, package, command] == [
-        "python",
-        "-m",
-        "madminer_workflow",
-        COMMANDS[entry],
-    ]
+    script, folder, command, *words = shlex.split(point["command"])
+    assert [script, folder, command] == ["scripts/entry.sh", "{folder}", COMMANDS[entry]]
+    assert point["parameters"].pop("folder") == {"type": "path", "default": "."}
     parameters = list(point["parameters"])
     assert words == [word for name in parameters for word in (f"--{name}", f"{{{name}}}")]
     loaded = cli.get_command(click.Context(cli), command)
@@ -115,10 +111,8 @@ def test_an_entry_point_has_the_options_of_its_command(entry: str) -> None:
     options = {parameter.name: parameter for parameter in loaded.params}
     assert set(options) == set(parameters)
     for name, value in point["parameters"].items():
-        if isinstance(value, dict):
-            assert str(options[name].default) == value["default"]
-        else:
-            assert options[name].required
+        default = options[name].default
+        assert value["default"] == str(default[0] if isinstance(default, list) else default)
 
 
 @pytest.mark.filterwarnings("ignore")  # those of MLflow and its many packages
@@ -129,7 +123,7 @@ def test_entry_points_are_read_as_mlflow_reads_them() -> None:
     given = values | {"n_train": "1e3"}
     project = projects.load_project(str(ROOT))
     command = project.get_entry_point("sample").compute_command(given, None)
-    assert command_of(ROOT, "sample", given) == command
+    assert command_of(ROOT, "sample", given) == f"{shlex.quote(f'{ROOT}/')}{command}"
     words = shlex.split(command)
     for name, value in values.items():
         assert words[words.index(f"--{name}") + 1] == value

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -100,15 +101,34 @@ def _status(arguments: Sequence[str] | None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return _BAD_INPUT
     except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
+        click.echo(f"error: {_message(error)}", err=True)
+        _note(_message(error))
         return error.exit_code
     except click.Abort:
         click.echo("interrupted", err=True)
         return _INTERRUPTED
-    except Exception:
+    except Exception as error:
         sys.excepthook(*sys.exc_info())
+        _note(f"{type(error).__name__}: {error}")
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _note(problem: str) -> None:
+    """Lets MLflow know why a command has failed, if it has started it."""
+    if "MLFLOW_RUN_ID" in os.environ:
+        from madminer_workflow.tracking.log import log_error
+
+        log_error(problem)
+
+
+def _message(error: click.ClickException) -> str:
+    """Returns what is wrong with a command line, on one line."""
+    text = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.ctx:
+        names = (parameter.opts[-1] for parameter in error.ctx.command.params)
+        text += f" Expected one of {', '.join(names)}."
+    return text
 
 
 @contextlib.contextmanager

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
-from madminer_workflow.cli.options import numbers, words
+from madminer_workflow.cli.options import words
+from madminer_workflow.cli.values import Value
 
 __all__ = ["coverage"]
 
 _PATH = click.Path(path_type=Path)
+_POINT = Value(type="array", items={"type": "number"})
 
 
 @click.command()
@@ -20,7 +22,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--toys", type=click.IntRange(min=10), default=1000, show_default=True, help="At each point."
 )
-@click.option("--theta", type=numbers, multiple=True, help="A true point, such as 0,0; repeatable.")
+@click.option("--theta", type=_POINT, multiple=True, help="A true point, such as 0,0; repeatable.")
 @click.option("--methods", default="", help="Names with commas between them; default: all.")
 @click.option("--neyman", is_flag=True, help="Find the thresholds of the Neyman construction.")
 def coverage(
@@ -28,7 +30,7 @@ def coverage(
     input_file: Path,
     output_dir: Path,
     toys: int,
-    theta: tuple[list[float] | None, ...],
+    theta: tuple[list[float], ...],
     methods: str,
     neyman: bool,
 ) -> None:
@@ -40,7 +42,7 @@ def coverage(
 
     header = read_header(data_file)
     configuration = load(input_file, header)
-    thetas = [tuple(point) for point in theta if point is not None]
+    thetas = [tuple(point) for point in theta]
     wanted = step.Wanted(n_toys=toys, thetas=thetas, methods=words(methods), construct=neyman)
     members = read_members(step.find_results(output_dir))
     study = step.study(configuration, read_events(header), members, wanted)

@@ -6,21 +6,33 @@ from pathlib import Path
 
 import click
 
-from madminer_workflow.cli.options import number
+from madminer_workflow.cli.entry import AUTO, entry_point, model
+from madminer_workflow.cli.values import INPUT, Setting, Value
 
 __all__ = ["evaluate"]
 
-_INPUT = click.Path(path_type=Path)
-
 
 @click.command()
-@click.option("--data_file", type=_INPUT, required=True, help="MadMiner event file.")
-@click.option("--input_file", type=_INPUT, required=True, help="Input file.")
-@click.option("--model_file", type=_INPUT, required=True, help="Folder of the trained model.")
-@click.option("--output_dir", type=_INPUT, required=True, help="Folder of the run.")
-@click.option("--luminosity", type=number, default="input", help="Luminosity in 1/pb.")
+@entry_point("data_file", "input_file")
+@click.option("--method", default=AUTO, help="Method, if models of several are there.")
+@click.option(
+    "--member",
+    type=Value(AUTO, type="integer", minimum=0),
+    default=AUTO,
+    help=f"Number of the model in the ensemble; {AUTO}: 0, or that of the model.",
+)
+@click.option(
+    "--model_file", default=AUTO, help=f"Model; {AUTO}: the latest of the method in output_dir."
+)
+@click.option("--luminosity", type=Setting("luminosity"), default=INPUT, help="Luminosity in 1/pb.")
 def evaluate(
-    data_file: Path, input_file: Path, model_file: Path, output_dir: Path, luminosity: float | None
+    data_file: Path,
+    input_file: Path,
+    output_dir: Path,
+    method: str,
+    member: int | None,
+    model_file: str,
+    luminosity: float | None,
 ) -> None:
     """Evaluate one estimator on the grid of theory parameters."""
     from madminer_workflow.cli.tracked import track_evaluation
@@ -28,10 +40,11 @@ def evaluate(
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.steps.evaluate import evaluate_file
 
+    trained = model(output_dir, method, member, model_file)
     header = read_header(data_file)
     overrides = {} if luminosity is None else {"luminosity": luminosity}
     configuration, events = load(input_file, header, overrides), read_events(header)
-    result, folder = evaluate_file(configuration, model_file, events, output_dir)
+    result, folder = evaluate_file(configuration, trained, events, output_dir)
     click.echo(f"{result.method}: {result.n_events} held-out events")
     click.echo(folder)
     track_evaluation(header, configuration, result, folder)

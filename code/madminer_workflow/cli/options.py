@@ -1,16 +1,9 @@
-"""Values of options as MLflow hands them over, and options that several commands share.
-
-A number may be written 1e4, and "input", for which None is returned, stands for the value in the
-input file. The functions that return values are types of click options.
-"""
+"""Options that several commands share, and texts that stand for several values."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +11,14 @@ import click
 
 __all__ = [
     "inputs",
-    "number",
-    "numbers",
     "paths",
+    "profile",
     "what_to_run",
     "where_to_run",
-    "whole",
-    "wholes",
-    "word",
     "words",
 ]
 
 _PATH = click.Path(path_type=Path)
-_INPUT = "input"
 _RUNTIMES = ("process", "docker", "apptainer")  # as in the engine, which is not loaded for --help
 _BACKENDS = ("local", "slurm", "htcondor", "dask")  # as in the engine, which is not either
 _PROFILES = ("smoke", "default", "full")  # as in the configuration, which is not loaded for --help
@@ -51,14 +39,23 @@ def inputs(command: Callable[..., Any]) -> Callable[..., Any]:
         callback=lambda _context, _option, texts: paths(texts),
         help="Input file (YAML); repeatable, or with commas: later ones win.",
     )
-    profile = click.option(
+    return files(profile(command))
+
+
+def profile(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--profile` to a command.
+
+    Args:
+        command: The function of the command; it is given `profile`.
+    """
+    option = click.option(
         "--profile",
         type=click.Choice(_PROFILES),
         default="default",
         show_default=True,
         help="Settings that come before all input files.",
     )
-    return files(profile(command))
+    return option(command)
 
 
 def what_to_run(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -167,68 +164,6 @@ def _exists(parts: Sequence[str]) -> bool:
     return Path(",".join(parts).strip()).is_file()
 
 
-def number(text: str) -> int | float | None:
-    """Returns a number, an integer if it is whole.
-
-    Args:
-        text: The value of the option.
-
-    Raises:
-        click.BadParameter: It is neither a number nor "input".
-
-    >>> number("1e4"), number("1e-3"), number("input")
-    (10000, 0.001, None)
-    """
-    return None if text == _INPUT else _number(text)
-
-
-def whole(text: str) -> int | None:
-    """Returns a whole number that is not negative.
-
-    Args:
-        text: The value of the option.
-
-    Raises:
-        click.BadParameter: It is neither such a number nor "input".
-
-    >>> whole("1e3"), whole("input")
-    (1000, None)
-    """
-    value = None if text == _INPUT else _number(text)
-    if isinstance(value, float) or (value is not None and value < 0):
-        raise click.BadParameter(f"{text}, expected a whole number >= 0 or {_INPUT}")
-    return value
-
-
-def numbers(text: str) -> list[int | float] | None:
-    """Returns numbers with commas or blanks between them, with brackets or without.
-
-    Args:
-        text: The value of the option.
-
-    Raises:
-        click.BadParameter: It is neither numbers nor "input".
-
-    >>> numbers("64,64"), numbers("[64, 64]"), numbers("input")
-    ([64, 64], [64, 64], None)
-    """
-    if text == _INPUT:
-        return None
-    return [_number(part) for part in re.split(r"[,\s]+", text.strip("[] "))]
-
-
-def word(text: str) -> str | None:
-    """Returns a word.
-
-    Args:
-        text: The value of the option.
-
-    >>> word("tanh"), word("input")
-    ('tanh', None)
-    """
-    return None if text == _INPUT else text
-
-
 def words(text: str) -> list[str]:
     """Returns words with commas between them.
 
@@ -239,27 +174,3 @@ def words(text: str) -> list[str]:
     ['dy1', 'dy2']
     """
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def wholes(text: str) -> list[int]:
-    """Returns whole numbers with commas between them.
-
-    Args:
-        text: The value of the option.
-
-    Raises:
-        click.BadParameter: One is not a whole number that is not negative.
-
-    >>> wholes("1e3,2")
-    [1000, 2]
-    """
-    numbers = [whole(part) for part in words(text)]
-    return [number for number in numbers if number is not None]
-
-
-def _number(text: str) -> int | float:
-    """Returns a number, an integer if it is whole."""
-    with contextlib.suppress(ArithmeticError, ValueError):
-        value = Decimal(text)
-        return int(value) if value == int(value) else float(value)
-    raise click.BadParameter(f"{text}, expected a number or {_INPUT}")

@@ -6,16 +6,18 @@ from pathlib import Path
 
 import click
 
-__all__ = ["plot"]
+from madminer_workflow.cli.entry import AUTO, entry_point, results
 
-_INPUT = click.Path(path_type=Path)
+__all__ = ["plot"]
 
 
 @click.command()
-@click.option("--data_file", type=_INPUT, required=True, help="MadMiner event file.")
-@click.option("--input_file", type=_INPUT, required=True, help="Input file.")
-@click.option("--result_files", required=True, help="Folders of results, one a line.")
-@click.option("--output_dir", type=_INPUT, required=True, help="Folder of the run.")
+@entry_point("data_file", "input_file")
+@click.option(
+    "--result_files",
+    default=AUTO,
+    help=f"Folders of results, one a line; {AUTO}: the latest of each model in output_dir.",
+)
 def plot(data_file: Path, input_file: Path, result_files: str, output_dir: Path) -> None:
     """Gather the results, compute the limits and draw the figures."""
     from madminer_workflow.cli.tracked import track_plotting
@@ -27,12 +29,14 @@ def plot(data_file: Path, input_file: Path, result_files: str, output_dir: Path)
 
     header = read_header(data_file)
     parts = load_parts(input_file, header)
-    folders = [Path(line.strip()) for line in result_files.splitlines() if line.strip()]
+    lines = (line.strip() for line in result_files.splitlines())
+    named = [Path(line) for line in lines if line]
+    folders = results(output_dir) if named == [Path(AUTO)] else named
     where = (read_events(header), folders, output_dir, input_file)
     if parts[0].name:
-        results, products = plot_variants(parts, *where)
+        found, products = plot_variants(parts, *where)
     else:
-        results, products = plot_one(parts[0].configuration, *where)
-    track_plotting(header, parts[0].configuration, results, products)
-    click.echo(table(results))
+        found, products = plot_one(parts[0].configuration, *where)
+    track_plotting(header, parts[0].configuration, found, products)
+    click.echo(table(found))
     click.echo(products)

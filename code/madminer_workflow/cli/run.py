@@ -243,7 +243,8 @@ def code_of(project: Path) -> Callable[[str], str]:
     from madminer_workflow.engine.sources import Sources
 
     package = project / "code" / "madminer_workflow"
-    sources = Sources(package, [project / "scripts" / "common.sh", project / "MLproject"])
+    starting = ("scripts/common.sh", "scripts/entry.sh", "MLproject")
+    sources = Sources(package, [project / name for name in starting])
     starters = [f"{package.name}.{module}" for module in ("__main__", "tracking.project")]
     return lambda stage: sources.checksum(*starters, f"{package.name}.cli.{STAGES[stage]}")
 

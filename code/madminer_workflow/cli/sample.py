@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from madminer_workflow.cli.entry import entry_point
+from madminer_workflow.cli.values import INPUT, Setting
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration.model import Configuration
 
 __all__ = ["sample"]
 
-_INPUT = click.Path(path_type=Path)
 
-
-def _whole(_: click.Context, parameter: click.Parameter, value: str) -> int | None:
-    """Returns a whole number, which MLflow may hand over as 1e5; None for "input"."""
-    if value == "input":
-        return None
-    minimum = 0 if parameter.name == "seed" else 1
-    with contextlib.suppress(ArithmeticError, ValueError):
-        number = Decimal(value)
-        if number >= minimum and number == int(number):
-            return int(number)
-    raise click.BadParameter(f"{value}, expected a whole number >= {minimum} or input")
+def _number(name: str, text: str) -> Callable[[Any], Any]:
+    """Returns an option for a number of samples."""
+    return click.option(f"--n_{name}", type=Setting("samples", name), default=INPUT, help=text)
 
 
 @click.command()
-@click.option("--data_file", type=_INPUT, required=True, help="MadMiner event file.")
-@click.option("--input_file", type=_INPUT, required=True, help="Input file.")
-@click.option("--output_dir", type=_INPUT, required=True, help="Folder of the run.")
-@click.option("--n_train", callback=_whole, default="input", help="Training samples.")
-@click.option("--n_validation", callback=_whole, default="input", help="Validation samples.")
-@click.option("--n_test", callback=_whole, default="input", help="Test samples.")
-@click.option("--seed", callback=_whole, default="input", help="Base seed of the samples.")
+@entry_point("data_file", "input_file")
+@_number("train", "Number of training samples of each method.")
+@_number("validation", "Number of validation samples.")
+@_number("test", "Number of test samples.")
+@click.option("--seed", type=Setting("seed"), default=INPUT, help="Base seed of the samples.")
 def sample(
     data_file: Path,
     input_file: Path,

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.cli.options import number, numbers, whole, word
+from madminer_workflow.cli.entry import AUTO, entry_point, samples
+from madminer_workflow.cli.values import INPUT, Setting, Value
 
 if TYPE_CHECKING:
     from madminer_workflow.estimators import EpochRecord
 
 __all__ = ["train"]
 
-_INPUT = click.Path(path_type=Path)
+
+def _setting(name: str, text: str) -> Callable[[Any], Any]:
+    """Returns an option for a key of `training`."""
+    return click.option(f"--{name}", type=Setting("training", name), default=INPUT, help=text)
 
 
 @click.command()
-@click.option("--input_file", type=_INPUT, required=True, help="Input file.")
-@click.option("--train_folder", type=_INPUT, required=True, help="Samples of the method.")
-@click.option("--output_dir", type=_INPUT, required=True, help="Folder of the run.")
-@click.option("--member", type=click.IntRange(min=0), default=0, help="Number in the ensemble.")
-@click.option("--epochs", type=number, default="input", help="Largest number of epochs.")
-@click.option("--batch_size", type=number, default="input", help="Samples a step.")
-@click.option("--learning_rate", type=number, default="input", help="Learning rate at first.")
-@click.option("--alpha", type=number, default="input", help="Weight of the score.")
-@click.option("--hidden_layers", type=numbers, default="input", help="Units of each layer.")
-@click.option("--activation", type=word, default="input", help="Activation function.")
-@click.option("--seed", type=whole, default="input", help="Base seed.")
+@entry_point("input_file")
+@click.option("--method", default=AUTO, help="Method, if samples of several are there.")
+@click.option(
+    "--train_folder", default=AUTO, help=f"Samples; {AUTO}: the latest of the method in output_dir."
+)
+@click.option(
+    "--member",
+    type=Value(type="integer", minimum=0),
+    default=0,
+    help="Number in the ensemble, each of which starts from other weights.",
+)
+@_setting("hidden_layers", "Units of each hidden layer.")
+@_setting("activation", "Activation function of the hidden layers.")
+@_setting("epochs", "Largest number of passes over the samples.")
+@_setting("batch_size", "Samples in one step of the optimiser.")
+@_setting("learning_rate", "Learning rate of the first epoch.")
+@_setting("alpha", "Weight of the score in the loss, if the method has one.")
+@click.option("--seed", type=Setting("seed"), default=INPUT, help="Base seed.")
 def train(
     input_file: Path,
-    train_folder: Path,
+    method: str,
+    train_folder: str,
     output_dir: Path,
     member: int,
     seed: int | None,
@@ -44,11 +57,14 @@ def train(
     from madminer_workflow.storage import read_json
 
     overrides = {name: value for name, value in settings.items() if value is not None}
-    learner = load_learner(input_file, step.method_of(train_folder), overrides)
+    if method != AUTO:
+        load_learner(input_file, method)  # tells which methods there are
+    folder = samples(output_dir, method, train_folder)
+    learner = load_learner(input_file, step.method_of(folder), overrides)
     learner = learner if seed is None else learner.seeded(seed)
-    fitted, folder = step.train(learner, train_folder, member, output_dir, _show)
-    track_training(fitted, read_json(train_folder / "samples.json"), folder)
-    click.echo(folder)
+    fitted, model = step.train(learner, folder, member, output_dir, _show)
+    track_training(fitted, read_json(folder / "samples.json"), model)
+    click.echo(model)
 
 
 def _show(epoch: EpochRecord) -> None:

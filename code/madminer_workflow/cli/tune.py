@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from madminer_workflow.cli.options import inputs, paths
+from madminer_workflow.cli.entry import AUTO, entry_point, input_files
+from madminer_workflow.cli.options import paths, profile
+from madminer_workflow.cli.values import Value
 
 if TYPE_CHECKING:
     from madminer_workflow.tuning.gain import Gain
@@ -23,20 +25,31 @@ if TYPE_CHECKING:
 
 __all__ = ["tune"]
 
-_PATH = click.Path(path_type=Path)
-_COUNT = click.IntRange(min=1)
+_COUNT = Value(type="integer", minimum=1)
 _WIDTH = 80
 
 
 @click.command()
-@click.option("--data_file", type=_PATH, required=True, help="MadMiner event file.")
-@inputs
-@click.option("--output_dir", type=_PATH, required=True, help="Folder of the run.")
-@click.option("--method", required=True, help="The method, one of `methods`.")
-@click.option("--trials", type=_COUNT, default=30, show_default=True, help="In all.")
+@entry_point("data_file")
+@click.option(
+    "-i",
+    "--input_file",
+    multiple=True,
+    default=[AUTO],
+    callback=lambda _context, _option, texts: paths(texts),
+    help="Input files, with commas between them; "
+    f"{AUTO}: that of the run in output_dir, else workflow/input.yml.",
+)
+@profile
+@click.option("--method", default="quadratic", show_default=True, help="One of `methods`.")
+@click.option("--trials", type=_COUNT, default=30, show_default=True, help="Trials in all.")
 @click.option("--jobs", type=_COUNT, default=1, show_default=True, help="Processes.")
 @click.option(
-    "--seeds", type=click.IntRange(min=2), default=3, show_default=True, help="For the gain."
+    "--seeds",
+    type=Value(type="integer", minimum=2),
+    default=3,
+    show_default=True,
+    help="Trainings with other seeds, for the error of the gain.",
 )
 @click.option(
     "--compare",
@@ -60,7 +73,7 @@ def tune(
     from madminer_workflow.tuning.gain import gains
     from madminer_workflow.tuning.products import announce, counts, write
 
-    what = (data_file, input_file, profile, output_dir, method)
+    what = (data_file, input_files(input_file, output_dir), profile, output_dir, method)
     search = _opened(*what)
     others = {str(file): _settings(search, file, profile) for file in compare}
     with Follower() as follower, _in_use(search):

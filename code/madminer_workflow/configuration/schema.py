@@ -28,6 +28,7 @@ __all__ = [
     "below",
     "default_for",
     "defaults",
+    "fits",
     "meant_by",
     "nearest",
     "problems",
@@ -181,6 +182,19 @@ def problems(
     """
     validator = _validator() if not own else _validator().evolve(schema=_with(own))
     yield from map(_message, validator.iter_errors(document))
+
+
+def fits(value: object, rule: Mapping[str, Any]) -> bool:
+    """Returns whether a value follows a rule.
+
+    Args:
+        value: The value.
+        rule: The schema of one value.
+
+    >>> fits(3, {"type": "integer", "minimum": 1}), fits(True, {"type": "integer"})
+    (True, False)
+    """
+    return bool(_validator().evolve(schema=rule).is_valid(value))
 
 
 def rule_of(name: str, own: Collection[str] | None = None) -> dict[str, Any]:

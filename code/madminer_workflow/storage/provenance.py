@@ -17,7 +17,9 @@ __all__ = ["IMAGE", "machine", "provenance", "software", "version"]
 IMAGE = "MADMINER_WORKFLOW_IMAGE"
 """The variable with the digest of the container image, where there is one."""
 
-_REVISION = Path(__file__).parents[3] / "REVISION"  # in an image, which has no git
+_PROJECT = Path(__file__).parents[3]
+_REVISION = _PROJECT / "REVISION"  # in an image, which has no git
+_VERSION = _PROJECT / "VERSION"  # of a checkout, which need not be installed
 
 # The client of MLflow, which is all of it that an image has.
 _PACKAGES = (
@@ -34,6 +36,8 @@ _PACKAGES = (
 
 def version() -> str:
     """Returns the version of this package."""
+    if _VERSION.exists():
+        return _VERSION.read_text(encoding="utf-8").strip()
     return metadata.version("madminer-workflow-ml")
 
 

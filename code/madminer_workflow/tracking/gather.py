@@ -8,6 +8,7 @@ already is not logged again.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -48,6 +49,7 @@ STUDY = "study"
 
 _FLOW, _FOLDER, _KEY = "madminer.flow", "madminer.folder", "madminer.key"
 _PARENT = "mlflow.parentRunId"
+_GIVEN = "MLFLOW_RUN_ID"  # the variable by which MLflow names the run that it has started
 _IDENTITY = "mlflow.json"
 _LAST = "plotting"  # the stage whose numbers are those of a flow
 _TRIAL = "trial"  # a stage whose records are right however they end
@@ -68,7 +70,11 @@ class Gatherer:
             experiment: The identifier of the experiment.
             output_dir: The folder of the run.
         """
-        self._client, self._experiment = client, experiment
+        given = os.environ.get(_GIVEN)
+        self._given = client.get_run(given) if given else None
+        own = self._given.info.experiment_id if self._given else experiment
+        self._client, self._experiment = client, own
+        self._experiments = [*{experiment, own}]
         self._output_dir = output_dir.resolve()
         self._identity = _identity(output_dir)
         self._ended: set[str] = set()
@@ -125,7 +131,7 @@ class Gatherer:
         while True:
             wanted = f"tags.`{_FOLDER}` = '{self._identity}'"
             page = self._client.search_runs(
-                [self._experiment], wanted, max_results=1000, page_token=token
+                self._experiments, wanted, max_results=1000, page_token=token
             )
             yield from page
             if not (token := page.token):
@@ -134,7 +140,8 @@ class Gatherer:
     def _complete(self, runs: Iterable[Run]) -> Iterator[Run]:
         """Yields runs but for those of steps while whose logging the store failed."""
         for run in runs:
-            if run.info.status == RUNNING and _PARENT in run.data.tags:
+            is_given = self._given is not None and run.info.run_id == self._given.info.run_id
+            if run.info.status == RUNNING and _PARENT in run.data.tags and not is_given:
                 self._client.delete_run(run.info.run_id)
             else:
                 yield run
@@ -168,11 +175,15 @@ class Gatherer:
     def _create(
         self, flow: str, key: str, when: datetime, tags: Mapping[str, object], name: str
     ) -> Run:
-        """Makes a run."""
-        tags = {_FOLDER: self._identity, _FLOW: flow, _KEY: key, **_SOURCE, **tags}
-        tags = {name: text(value) for name, value in tags.items() if value is not None}
+        """Makes a run, if it is not the one of the flow that `mlflow run` has made."""
+        tags = {_FOLDER: self._identity, _FLOW: flow, _KEY: key, **tags}
+        if self._given and key == flow:
+            self._runs[key] = self._given
+            log_record(self._client, self._given, Record(name, FLOW, tags=tags), self._output_dir)
+            return self._given
+        words = {name: text(value) for name, value in (_SOURCE | tags).items() if value is not None}
         self._runs[key] = self._client.create_run(
-            self._experiment, milliseconds(when.timestamp()), tags, run_name=name
+            self._experiment, milliseconds(when.timestamp()), words, run_name=name
         )
         return self._runs[key]
 

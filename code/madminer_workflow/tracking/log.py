@@ -6,6 +6,7 @@ record, and the process that has started it, or the run that has submitted it, l
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -18,7 +19,7 @@ from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, sha256, write_json
 from madminer_workflow.storage.provenance import software
 
-__all__ = ["RECORD", "RECORD_FILE", "Dataset", "Record", "Trained", "log_step"]
+__all__ = ["RECORD", "RECORD_FILE", "Dataset", "Record", "Trained", "log_error", "log_step"]
 
 RECORD = "tracking.json"
 """The name of the record in the folder of a step."""
@@ -152,6 +153,20 @@ def log_step(
         write_json(file, asdict(record))
     elif run_id:
         _log_here(run_id, record, folder)
+
+
+def log_error(message: str) -> None:
+    """Tells the run that MLflow itself has started, if it has, why its step failed.
+
+    Args:
+        message: What is wrong, in one line.
+    """
+    run_id = os.environ.get("MLFLOW_RUN_ID")
+    if run_id and not os.environ.get(RECORD_FILE):
+        from madminer_workflow.tracking import store
+
+        with contextlib.suppress(Exception):  # of a store that cannot be used MLflow tells more
+            store.client(os.environ.get(store.URI)).set_tag(run_id, "error", message)
 
 
 _CODE = ("version", "commit", "dirty")

@@ -77,7 +77,10 @@ def command_of(folder: Path, entry_point: str, given: Mapping[str, str]) -> str:
     if missing := [name for name in declared if name not in values]:
         raise InputError(f"{entry_point}: no value for {', '.join(missing)}")
     quoted = {name: shlex.quote(str(value)) for name, value in values.items()}
-    return str(points[entry_point]["command"].format(**quoted))
+    program, _, options = str(points[entry_point]["command"].format(**quoted)).partition(" ")
+    if (path := folder / program).is_file():  # MLflow starts it in the folder of the project
+        program = shlex.quote(str(path.absolute()))
+    return f"{program} {options}"
 
 
 def _tracked(command: str, name: str, parameters: Mapping[str, str], output_dir: Path) -> int:

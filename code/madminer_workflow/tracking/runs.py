@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from madminer_workflow.tracking.log import Dataset, Record
 from madminer_workflow.tracking.models import log_model
 
 if TYPE_CHECKING:
-    from mlflow.entities import DatasetInput, Metric, Run
+    from mlflow.entities import DatasetInput, Metric, Param, Run
     from mlflow.tracking import MlflowClient
 
 __all__ = [
@@ -35,13 +36,17 @@ FINISHED, FAILED, KILLED, RUNNING = "FINISHED", "FAILED", "KILLED", "RUNNING"
 _N_METRICS, _N_OTHERS = 800, 100  # 1000 in all
 _LONGEST = 5000
 
+_ENTRY_POINT = "mlflow.project.entryPoint"
+_MADE_UP = r"[a-z]+-[a-z]+-\d+"  # as MLflow calls a run that nobody has named
+
 T = TypeVar("T")
 
 
 def log_record(client: MlflowClient, run: Run, record: Record, folder: Path) -> None:
     """Logs what a step has left, with as few requests as MLflow allows.
 
-    A parameter that the run has already, as those that `mlflow run` gave, keeps its value.
+    A run that `mlflow run` has made keeps the name and the parameters that it was given there: what
+    the step has made of one, as `1` of `input`, is logged as `resolved.NAME`.
 
     Args:
         client: The client of the store.
@@ -49,13 +54,13 @@ def log_record(client: MlflowClient, run: Run, record: Record, folder: Path) -> 
         record: What the step has left.
         folder: The folder from which artifacts are named.
     """
-    from mlflow.entities import Param, RunTag
+    from mlflow.entities import RunTag
 
-    run_id, known = run.info.run_id, run.data.params
-    named = {"mlflow.runName": record.name, "stage": record.stage, **tags_of(record)}
+    run_id = run.info.run_id
+    named = {**_name(run, record), "stage": record.stage, **tags_of(record)}
     batches = itertools.zip_longest(
         _parts([*_points(record)], _N_METRICS),
-        _parts([Param(k, text(v)) for k, v in record.params.items() if k not in known], _N_OTHERS),
+        _parts([*_params(run, record)], _N_OTHERS),
         _parts([RunTag(k, text(v)) for k, v in named.items() if v is not None], _N_OTHERS),
         fillvalue=(),
     )
@@ -101,6 +106,25 @@ def text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(text, value))[:_LONGEST]
     return (str(value).lower() if isinstance(value, bool) else str(value))[:_LONGEST]
+
+
+def _name(run: Run, record: Record) -> dict[str, object]:
+    """Returns the tag with the name of a run, unless `mlflow run --run-name` gave one."""
+    is_made_up = re.fullmatch(_MADE_UP, run.info.run_name or "")
+    is_kept = _ENTRY_POINT in run.data.tags and not is_made_up
+    return {} if is_kept else {"mlflow.runName": record.name}
+
+
+def _params(run: Run, record: Record) -> Iterator[Param]:
+    """Yields the parameters that a run does not have, and those that mean what was given to it."""
+    from mlflow.entities import Param
+
+    known = run.data.params
+    for name, value in record.params.items():
+        if name not in known:
+            yield Param(name, text(value))
+        elif _ENTRY_POINT in run.data.tags and known[name] != text(value):
+            yield Param(f"resolved.{name}", text(value))
 
 
 def _points(record: Record) -> Iterator[Metric]:
