@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from madminer_workflow.cli import cli
 from madminer_workflow.estimators.history import EpochRecord
 from madminer_workflow.tracking import store
 from madminer_workflow.tracking.gather import studies
@@ -35,6 +37,7 @@ class Told:
     def __init__(self, output_dir: Path) -> None:
         self.output_dir, self.folder = output_dir, output_dir / "tuning" / "sally"
         self.tell("running", 0.0)
+        (self.folder / "study.db").touch()  # by which the folder is known
 
     def tell(self, state: str, best: float) -> None:
         tags, metrics = {"state": state, "method": "sally"}, {"cross_entropy": best}
@@ -134,7 +137,8 @@ def test_a_study_goes_on_in_its_run(study: Told) -> None:
     assert runs["trial 2"].data.tags["error"] == "it diverges"
     assert runs["tuning sally"].data.metrics == {"cross_entropy": 0.68}
     assert runs["tuning sally"].data.params == {"sampler": "tpe"}
-    assert study.log() == 0
+    done = CliRunner().invoke(cli, ["track", "--output_dir", str(study.folder)])
+    assert done.output == f"0 runs logged to sqlite:///{study.output_dir}/mlflow.db\n"
     assert study.runs()["tuning sally"].info.end_time == runs["tuning sally"].info.end_time
 
 

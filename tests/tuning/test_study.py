@@ -42,10 +42,11 @@ def test_a_failing_trial_is_recorded_and_counts(tmp_path: Path) -> None:
     def failing(number: int, values: dict[str, Any], report: Report) -> float:
         if number == 1:
             raise RuntimeError("the loss is\nnot finite")
-        return parabola(number, values, report)
+        return parabola(number, values, report) if number != 2 else float("nan")
 
-    attempts = searched(tmp_path, 3, failing).attempts()
-    assert [one.state for one in attempts] == ["complete", "failed", "complete"]
+    attempts = searched(tmp_path, 4, failing).attempts()
+    assert [one.state for one in attempts] == ["complete", "failed", "failed", "complete"]
+    assert attempts[2].reason == "RuntimeError: the objective is nan"
     assert attempts[1].reason == "RuntimeError: the loss is not finite"
     assert attempts[1].objective is None
 
@@ -130,3 +131,6 @@ def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
     searched(tmp_path, 1)
     with pytest.raises(InputError, match="has a study of other settings"):
         searched(tmp_path, 1, objective=parabola, space=(replace(SPACE[0], high=2.0),))
+    (tmp_path / "study.db").write_text("not a store\n" * 1000)
+    with pytest.raises(InputError, match=r"study\.db cannot be used \(.*not a database"):
+        searched(tmp_path, 1)

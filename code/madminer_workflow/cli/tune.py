@@ -94,10 +94,12 @@ def _opened(
     """Opens the search that input files declare, in the folder of the run."""
     from madminer_workflow.configuration import load, merge
     from madminer_workflow.configuration.tuning import tuning
+    from madminer_workflow.engine.folder import check_path
     from madminer_workflow.events import read_events, read_header
     from madminer_workflow.tuning.follow import FOLDER
     from madminer_workflow.tuning.search import open_search
 
+    check_path("output_dir", str(output_dir.absolute()))
     header, merged = read_header(data_file), merge(input_file, profile)
     configuration = load(merged, header)
     with merged.named():

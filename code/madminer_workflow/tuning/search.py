@@ -83,7 +83,8 @@ class Search:
             return self.value(values, observe)
 
         def note(attempt: Attempt) -> None:
-            diaries.pop(attempt.number).end(attempt, self.tuning.objective)
+            diary = diaries.pop(attempt.number, None) or self.diary(attempt.number, attempt.values)
+            diary.end(attempt, self.tuning.objective)
             ended(attempt)
 
         self.study.run(n_trials, objective, note)
@@ -159,7 +160,9 @@ def open_search(
     """
     own = {key: value for key, value in document.items() if key != "tuning"}
     dataset = Dataset.of(events.header.path)
+    codes = [one.routine.code for one in configuration.methods if one.routine]
     inputs = {"document": seen_from(own, folder), "events": dataset.sha256}
+    inputs |= {"code": codes} if codes else {}
     study = Study(folder, tuning, configuration.seed, inputs)
     some = development(configuration, events)
     samples = folder / "samples" / tuning.method

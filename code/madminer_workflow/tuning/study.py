@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ENDED", "STORE", "Attempt", "Pruned", "Study", "Values", "trial_folder", "trial_lock"]
 
 Values = dict[str, Any]
-State = Literal["complete", "pruned", "failed", "killed", "running", "waiting"]
+State = Literal["complete", "pruned", "failed", "killed", "running"]
 
 STORE = "study.db"
 """The name of the file of all trials in the folder of a study."""
@@ -58,7 +58,6 @@ class Attempt:
         values: What it tried, by key.
         objective: What it has reached; less is better.
         reason: Why it failed.
-        started: When it was begun.
         seconds: How long it took.
     """
 
@@ -67,7 +66,6 @@ class Attempt:
     values: Values = field(default_factory=dict)
     objective: float | None = None
     reason: str | None = None
-    started: datetime | None = None
     seconds: float | None = None
 
 
@@ -119,7 +117,12 @@ class Study:
 
     def attempts(self) -> list[Attempt]:
         """Returns all trials in the order in which they were begun."""
-        return [self._attempt(one) for one in self._stored.get_trials(deepcopy=False)]
+        from optuna.trial import TrialState
+
+        states = tuple(one for one in TrialState if one != TrialState.WAITING)
+        return [
+            self._attempt(one) for one in self._stored.get_trials(deepcopy=False, states=states)
+        ]
 
     @property
     def best(self) -> Attempt | None:
@@ -179,12 +182,12 @@ class Study:
         """Takes a trial and its lock; None if there are enough."""
         with self.locked():
             self._bury()
-            states = [one.state for one in self.attempts()]
-            waiting = [number for number, state in enumerate(states) if state == "waiting"]
-            counted = len(states) - len(waiting) - states.count("killed")
-            if counted >= n_trials or (self.tuning.sampler == "grid" and not waiting):
+            attempts = self.attempts()
+            is_enough = sum(one.state != "killed" for one in attempts) >= n_trials
+            is_tried = len(attempts) == len(self._stored.get_trials(deepcopy=False))
+            if is_enough or (self.tuning.sampler == "grid" and is_tried):
                 return None
-            number = min(waiting, default=len(states))
+            number = len(attempts)  # the first one that waits, or a new one
             self._stored.sampler = sampler(self.tuning.sampler, seed(self._seed, "tuning", number))
             running.enter_context(locked(trial_lock(self.folder, number)))
             return self._stored.ask()
@@ -221,6 +224,8 @@ class Study:
 
         try:
             value = objective(trial.number, suggested(trial, self.tuning.space), report)
+            if not math.isfinite(value):
+                raise RuntimeError(f"the objective is {value}")
             state = TrialState.COMPLETE
         except Pruned:
             value, state = None, TrialState.PRUNED
@@ -241,7 +246,6 @@ class Study:
             values=values_of(one.params, self.tuning.space),
             objective=one.value if state == "complete" else None,
             reason=one.user_attrs.get(_REASON),
-            started=one.datetime_start,
             seconds=one.duration.total_seconds() if one.duration else None,
         )
 
@@ -269,17 +273,22 @@ def trial_lock(folder: Path, number: int) -> Path:
 def _opened(path: Path, tuning: Tuning) -> Stored:
     """Returns the stored study; it is made if it is missing."""
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     connect = {"connect_args": {"timeout": _PATIENCE_SECONDS}}
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=connect)
-    return optuna.create_study(
-        study_name=tuning.method,
-        storage=storage,
-        pruner=optuna.pruners.MedianPruner(n_startup_trials=_FREE_TRIALS),
-        direction="minimize",
-        load_if_exists=True,
-    )
+    try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{path.resolve()}", engine_kwargs=connect)
+        return optuna.create_study(
+            study_name=tuning.method,
+            storage=storage,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_FREE_TRIALS),
+            direction="minimize",
+            load_if_exists=True,
+        )
+    except (SQLAlchemyError, RuntimeError) as error:  # the latter of another version of Optuna
+        line = str(error).partition("\n")[0]
+        raise InputError(f"output_dir: {path} cannot be used ({line})") from error
 
 
 def _settings(tuning: Tuning, seed: int, inputs: Mapping[str, Any]) -> str:
