@@ -26,6 +26,9 @@ PORT = 5000
 NAME =
 METHOD = quadratic
 TRIALS = 30
+COMPARE =
+ROWS =
+REPEATS =
 # Also as variables of the environment, as the password DOCKERPASS can only be.
 BASE_IMAGE ?=
 DOCKER_BUILD_ARGS ?=
@@ -33,7 +36,7 @@ DOCKERUSER ?=
 REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS NAME
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS COMPARE NAME ROWS REPEATS
 export RUNTIME IMAGE MEMORY GPU BACKEND SITE KEEP BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
@@ -47,7 +50,7 @@ SOURCES = $(wildcard code tests benchmarks)
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run image shell plan status logs dag verify coverage
 .PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
-.PHONY: benchmark ui runs track register tune clean
+.PHONY: bench bench-full benchmark ui runs track register tune clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,10 +100,10 @@ data: environment ## Make the default event file (PRESET EVENTS SEED DATA_FILE)
 $(DEFAULT_DATA): | environment
 	@$(VENV) -m madminer_workflow generate --output $@
 
-tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Tune the training of a method (METHOD TRIALS JOBS, as yadage-run)
+tune: environment $(filter $(DEFAULT_DATA),$(DATA_FILE)) ## Tune the training of a method (METHOD TRIALS JOBS COMPARE, as yadage-run)
 	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow tune --data_file "$$DATA_FILE" \
 		--input_file "$$INPUT_FILE" --profile "$$PROFILE" --output_dir "$$OUTPUT_DIR" \
-		--method "$$METHOD" --trials "$$TRIALS" --jobs "$${JOBS:-1}"
+		--method "$$METHOD" --trials "$$TRIALS" --jobs "$${JOBS:-1}" $${COMPARE:+--compare "$$COMPARE"}
 
 validate: environment ## Compare with exact limits (PRESETS EVENTS SEEDS INPUT_FILE OUTPUT_DIR JOBS)
 	@OMP_NUM_THREADS=1 $(VENV) -m madminer_workflow validate --presets "$$PRESETS" \
@@ -141,6 +144,13 @@ test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
 
 test-cluster: .venv/.requirements-dev.lock ## Run those that need containers, batch systems or REANA
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -m cluster
+
+bench: environment ## Compare cost and results with MadMiner's, in minutes (ROWS REPEATS)
+	@$(VENV) -m benchmarks --rows "$$ROWS" --repeats "$${REPEATS:-1}"
+
+bench-full: environment ## The same at the sizes of docs/performance.md, in hours; updates it (ROWS REPEATS)
+	@$(VENV) -m benchmarks --full --rows "$$ROWS" --repeats "$${REPEATS:-3}"
+	@$(VENV) -m benchmarks.table
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py

@@ -34,6 +34,7 @@ def test_flows_and_their_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     flows = [flow("FINISHED", **METRICS), flow("KILLED")]
     monkeypatch.setattr(store, "open_existing", lambda _: ("client", "experiment"))
     monkeypatch.setattr(gather, "flows", lambda *_: flows)
+    monkeypatch.setattr(gather, "studies", lambda *_: [])
     result = runs(tmp_path)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -43,6 +44,24 @@ def test_flows_and_their_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         "a folder w  01-02 03:04  killed",
     ]
     assert result.stderr.endswith(f"2 flows in sqlite:///{tmp_path}/mlflow.db\n")
+
+
+def test_searches_for_better_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics = {"trials/complete": 7.0, "trials/pruned": 1.0, "cross_entropy": 0.69310074}
+    search, going_on = flow("FINISHED", **metrics), flow("RUNNING")
+    for one, method in ((search, "quadratic"), (going_on, "alices")):
+        one.data.tags |= {"method": method, "objective": "cross_entropy"}
+    search.data.tags["gain"] = "better"
+    monkeypatch.setattr(store, "open_existing", lambda _: ("client", "experiment"))
+    monkeypatch.setattr(gather, "flows", lambda *_: [])
+    monkeypatch.setattr(gather, "studies", lambda *_: [search, going_on])
+    result = runs(tmp_path)
+    assert result.stdout.splitlines() == [
+        "study      started      state     trials  objective      best       gain",
+        "quadratic  01-02 03:04  finished  8       cross_entropy  0.6931007  better",
+        "alices     01-02 03:04  running           cross_entropy",
+    ]
+    assert result.stderr.endswith(f"0 flows and 2 studies in sqlite:///{tmp_path}/mlflow.db\n")
 
 
 def test_a_store_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import metadata
 from types import ModuleType
@@ -45,6 +47,17 @@ def test_all_that_steps_import_and_its_versions(
     deep = {"madminer_workflow.steps.coverage.trials", "madminer_workflow.tracking.project"}
     assert deep | {"mlflow.projects"} <= set(imported)
     assert not any(name.startswith("madminer_workflow.engine") for name in imported)
+
+
+def test_the_image_needs_nothing_of_the_engine_and_of_studies() -> None:
+    absent = ("adage", "optuna", "onnx", "onnxruntime", "packtivity", "rocrate", "yadage")
+    program = f"""import sys
+sys.modules.update(dict.fromkeys({absent}))
+from madminer_workflow.cli import main
+main(["self-check"])"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("ok: the steps have all that they import\n")
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from click.testing import CliRunner
 
 from madminer_workflow.cli import cli
 from madminer_workflow.storage import read_json
-
-pytest.importorskip("optuna")
+from madminer_workflow.tracking.follow import Follower
 
 INPUT = """
 methods: [alices]
@@ -18,6 +17,12 @@ samples: {train: 400, validation: 100, test: 100, minimum_effective: 0}
 training: {hidden_layers: [8], epochs: 1, batch_size: 100}
 tuning: {space: {training.batch_size: {choices: [50, 100]}}, sampler: grid}
 """
+
+
+@pytest.fixture(autouse=True)
+def _unlogged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts no process that logs."""
+    monkeypatch.setattr(Follower, "start", lambda *_: {})
 
 
 def tune(event_file: Path, folder: Path, text: str) -> tuple[int, str]:
@@ -33,12 +38,18 @@ def test_a_search_ends_with_an_input_file_and_its_gain(event_file: Path, tmp_pat
     code, output = tune(event_file, tmp_path, INPUT)
     assert code == 0
     folder = tmp_path / "out" / "tuning" / "alices"
-    assert output.splitlines()[-1] == str(folder / "best.yml")
-    assert "2 trials (2 complete)" in output
+    assert f"best settings  {folder / 'best.yml'}" in output.splitlines()
+    assert "\n2 trials: 2 complete\n" in output
+    assert max(map(len, output.replace(str(tmp_path), "").splitlines())) <= 80
     best = yaml.safe_load((folder / "best.yml").read_text())
     gain = read_json(folder / "gain.json")
     assert best["alices"]["training"]["batch_size"] in (50, 100)
-    assert len(gain["tuned"]) == 2
+    assert len(gain["default"]) == 2
+    assert [len(one["tuned"]) for one in gain["settings"].values()] == [2]
+    assert {path.name for path in (folder / "figures").iterdir()} >= {
+        "history.png",
+        "importance.png",
+    }
     rows = (folder / "trials.csv").read_text().splitlines()
     assert rows[0] == "trial,state,cross_entropy,seconds,alices.training.batch_size,reason"
     assert len(rows) == 3
@@ -59,4 +70,4 @@ def test_a_search_in_which_all_trials_fail_says_so(event_file: Path, tmp_path: P
     )
     assert code == 1
     assert "trial 1 failed (RuntimeError: alices: the loss is not a finite number" in output
-    assert "2 trials (2 failed): none has reached its end" in output
+    assert "2 trials: 2 failed; none has reached its end" in output

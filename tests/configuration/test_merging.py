@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from madminer_workflow.configuration import PROFILES, load, merge
-from madminer_workflow.configuration.merging import profile_text
+from madminer_workflow.configuration.merging import profile_text, seen_from
 from madminer_workflow.configuration.schema import validate
 from madminer_workflow.errors import InputError
 
@@ -161,6 +161,22 @@ def test_paths_start_from_the_folder_of_the_file_that_names_them(files, header):
     Path("first/data.csv").unlink()
     message = refusal(both[:2], header)
     assert message.startswith("first/input.yml: observed.data: first/data.csv: no such file")
+
+
+def test_paths_as_seen_from_another_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    document = {
+        "methods": ["sally", "mine"],
+        "observed": {"data": "in/a.csv"},
+        "experiments": [{"name": "b", "observed": "/data/b.csv"}],
+        "mine": {"class": "in/my.py:Mine"},
+        "other": {"class": "package.module:Other"},
+    }
+    there = seen_from(document, Path("out/tuning"))
+    assert there == document | {
+        "observed": {"data": "../../in/a.csv"},
+        "mine": {"class": "../../in/my.py:Mine"},
+    }
 
 
 def test_a_profile_comes_before_the_files(files, header):

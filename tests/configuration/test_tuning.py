@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from madminer_workflow.configuration.routines import rules
 from madminer_workflow.configuration.schema import validate
 from madminer_workflow.configuration.tuning import Tuning, tuning
 from madminer_workflow.errors import InputError
@@ -88,3 +91,42 @@ def test_the_file_must_declare_a_search_for_one_of_its_methods() -> None:
         tuning({"methods": ["alices"]}, "alices")
     with pytest.raises(InputError, match="methods: 'sally' is not among them"):
         found({"training.learning_rate": RATE}, "sally")
+
+
+def test_settings_of_an_estimator_of_ones_own() -> None:
+    example = Path(__file__).parents[2] / "docs" / "examples" / "boosted.py"
+
+    def searched(**space: Any) -> Tuning:
+        document: dict[str, Any] = {"methods": ["trees"], "tuning": {"space": space}}
+        document["trees"] = {"class": f"{example}:Boosted"}
+        validate(document, rules(document))
+        return tuning(document, "trees")
+
+    settings = {"trees.settings.trees": {"min": 5, "max": 20}}
+    settings["trees.settings.learning_rate"] = {"min": 0.01, "max": 1, "log": True}
+    unused = {"training.learning_rate": RATE, "estimator": {"choices": ["quadratic"]}}
+    trees, rate = searched(**settings, **unused).space
+    assert (trees.key, trees.whole, trees.step) == ("trees.settings.trees", True, 1)
+    assert not rate.whole
+    for key, row, message in (
+        ("trees.settings.tree", {"choices": [5]}, "tree: unknown key, did you mean 'trees'?"),
+        ("trees.settings.trees", {"min": 0, "max": 5}, "trees: 0, expected an integer >= 1"),
+        ("trees.settings.leaves", {"choices": [2, 2.5]}, "leaves: 2.5, expected an integer"),
+    ):
+        with pytest.raises(InputError, match=r"^tuning\.space\.trees\.settings\..*") as caught:
+            searched(**{key: row})
+        assert message in str(caught.value)
+
+
+def test_the_study_behind_the_defaults_is_a_valid_input() -> None:
+    path = Path(__file__).parents[2] / "docs" / "examples" / "tuning.yml"
+    document = yaml.safe_load(path.read_text())
+    validate(document)
+    assert f"```yaml\n{path.read_text()}```" in (path.parents[1] / "tuning.md").read_text()
+    for method in ("quadratic", "alices", "sally"):
+        assert [one.key.rpartition(".")[2] for one in tuning(document, method).space] == [
+            "learning_rate",
+            "batch_size",
+            "hidden_layers",
+            "activation",
+        ]

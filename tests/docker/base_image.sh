@@ -32,4 +32,5 @@ wheels=${PIP_FIND_LINKS:-$(python3 -m pip config get global.find-links 2>/dev/nu
         echo 'find-links = /opt/wheels'
     fi
 } >"$root/etc/pip.conf"
-tar -C "$root" -c . | docker import - "$tag"
+tar -C "$root" -c . | docker import --change 'CMD ["python3"]' \
+    --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$tag"

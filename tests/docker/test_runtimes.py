@@ -154,7 +154,8 @@ def test_a_step_sees_what_it_names_and_writes_its_folder(flow: Flow, runtime: st
         cat "$PWD/../../configuration/publish.yml"
         echo "$PWD"; echo "$HOME $OMP_NUM_THREADS$PYTHONPATH"; touch "$PWD/mine" "$HOME/mine"
         """)
-    assert flow.run(runtime)[0] == 0
+    status, said = flow.run(runtime)
+    assert status == 0, said
     assert flow.said() == ["members: [{name: a}]", str(flow.training), "/tmp 3"]
     assert (flow.training / "mine").exists()
     assert not [path for path in flow.folder.rglob("x") if path.name == "x"]

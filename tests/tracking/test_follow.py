@@ -58,9 +58,9 @@ class Output:
 
 @pytest.fixture
 def output(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Output:
-    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(module, "_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.01)
     monkeypatch.setattr("os.nice", lambda _: None)
     return Output(tmp_path, empty_store)
 
@@ -74,7 +74,7 @@ def ends_after(monkeypatch: pytest.MonkeyPatch, *actions: Any) -> None:
             left.pop(0)()
         return not left
 
-    monkeypatch.setattr(module, "_input_ends", ends)
+    monkeypatch.setattr(module, "input_ends", ends)
 
 
 @pytest.mark.slow

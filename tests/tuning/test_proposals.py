@@ -1,11 +1,10 @@
 from __future__ import annotations
 
+import optuna
 import pytest
 
 from madminer_workflow.configuration.tuning import Dimension
 from madminer_workflow.tuning.proposals import combinations, sampler, suggested, values_of
-
-optuna = pytest.importorskip("optuna")
 
 SPACE = (
     Dimension("layers", choices=([8, 8], [16])),

@@ -13,10 +13,8 @@ from madminer_workflow.events import Events, read_events, read_header
 from madminer_workflow.sampling import split
 from madminer_workflow.seeds import seed
 from madminer_workflow.tracking.log import Record
-from madminer_workflow.tuning.gain import Gain, gain
+from madminer_workflow.tuning.gain import Gain, gains
 from madminer_workflow.tuning.search import Search, best_document, open_search
-
-pytest.importorskip("optuna")
 
 DOCUMENT: dict[str, Any] = {
     "methods": ["alices", "quadratic"],
@@ -49,6 +47,12 @@ def test_a_search_leaves_records_and_an_input_file(
     assert [one.reason for one in attempts] == [None, None]
     record = Record.read(tmp_path / "study" / "trials" / "0001" / "tracking.json")
     assert record.metrics["cross_entropy"] == attempts[1].objective
+    assert record.tags["state"] == "complete"
+    curves = {"train_loss", "validation_loss", "learning_rate", "gradient_norm", "epoch_seconds"}
+    folds = {f"{name}/2" for name in curves} if method == "quadratic" else set()
+    assert set(record.history) == curves | folds
+    assert {len(values) for values in record.history.values()} == {2}
+    assert set(record.params) == {"training.learning_rate", "training.hidden_layers"}
     document = best_document(search)
     assert document is not None
     assert search.study.best is not None
@@ -61,12 +65,15 @@ def test_a_search_leaves_records_and_an_input_file(
 def test_a_gain_inside_the_spread_of_seeds_is_none(event_file: Path, tmp_path: Path) -> None:
     search = opened(event_file, tmp_path, "alices")
     search.run(1, lambda _: None)
-    found = gain(search, 2)
-    assert found is not None
+    other = {"alices.training.learning_rate": 0.004}
+    gained = gains(search, 2, {"other.yml": other})
+    assert list(gained) == ["trial 0", "other.yml"]
+    found = gained["trial 0"]
     assert len(found.default) == len(found.tuned) == 2
     assert found.default[0] != found.default[1]
     assert found.default[0] == search.value({}, seeds=1)
-    assert gain(search, 2) == found
+    assert gained["other.yml"].tuned[1] == search.value(other, seeds=2)
+    assert gains(search, 2, {"other.yml": other}) == gained
     assert Gain((1.0, 1.2), (0.9, 1.1)).verdict == "none"
     clear = Gain((1.0, 1.02), (0.5, 0.52))
     assert (clear.verdict, clear.difference) == ("better", pytest.approx(0.5))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,6 @@ import pytest
 from madminer_workflow.configuration.tuning import Dimension, Tuning
 from madminer_workflow.errors import InputError
 from madminer_workflow.tuning.study import Attempt, Report, Study
-
-pytest.importorskip("optuna")
 
 SPACE = (Dimension("x", low=-1.0, high=1.0),)
 TUNING = Tuning("alices", SPACE, "cross_entropy", "tpe", pruning=True)
@@ -80,6 +79,35 @@ def test_a_killed_trial_is_told_from_others_and_does_not_count(tmp_path: Path, n
     if name == "grid":
         done = {one.values["x"] for one in attempts if one.state == "complete"}
         assert done == set(grid.choices)
+
+
+def test_what_matters_is_told_by_enough_trials(tmp_path: Path) -> None:
+    idle = Dimension("idle", choices=(1, 2))
+    rare = Dimension("rare", low=0.0, high=1.0, when={"idle": [2]})
+    few = searched(tmp_path, 5, space=(*SPACE, idle, rare), sampler="random")
+    assert few.importances() is None
+    shares = searched(tmp_path, 20, space=(*SPACE, idle, rare), sampler="random").importances()
+    assert shares is not None
+    assert list(shares) == ["x", "idle"]
+    assert sum(shares.values()) == pytest.approx(1.0)
+    assert shares["x"] > 0.9
+
+
+def test_a_process_waits_for_the_trials_of_others_and_replaces_lost_ones(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(
+        target=searched, args=(tmp_path, 1, _die_later)
+    )
+    process.start()
+    while not list(tmp_path.glob("trials/*/lock")):
+        time.sleep(0.01)
+    study = searched(tmp_path, 1)
+    assert [one.state for one in study.attempts()] == ["killed", "complete"]
+    process.join()
+
+
+def _die_later(*_: Any) -> float:
+    time.sleep(1.0)
+    os._exit(9)
 
 
 def _die(*_: Any) -> float:

@@ -15,6 +15,7 @@ __all__ = ["runs"]
 
 _PATH = click.Path(path_type=Path, exists=True, file_okay=False)
 _HEAD = ("flow", "started", "state", "method", "entropy", "95 % area", "IoU")
+_STUDY_HEAD = ("study", "started", "state", "trials", "objective", "best", "gain")
 _FLOW, _METHOD = 10, 18  # widths of names, so that a table fits into 80 columns
 
 
@@ -25,17 +26,45 @@ def runs(output_dir: Path) -> None:
     from madminer_workflow.errors import InputError
     from madminer_workflow.tables import table
     from madminer_workflow.tracking import store
-    from madminer_workflow.tracking.gather import flows
+    from madminer_workflow.tracking.gather import flows, studies
 
     place = store.masked(store.uri_of(output_dir))
     try:
-        found = flows(*store.open_existing(output_dir))
+        opened = store.open_existing(output_dir)
+        found, searches = flows(*opened), studies(*opened)
     except InputError:
         raise
     except Exception as error:  # whatever SQLAlchemy, requests and MLflow raise
         raise InputError(f"{store.URI}: {place} cannot be used ({store.reason(error)})") from error
-    click.echo(table(_HEAD, [row for one in found for row in _rows(one)]))
-    click.echo(f"\n{len(found)} flow{'' if len(found) == 1 else 's'} in {place}", err=True)
+    if found or not searches:
+        click.echo(table(_HEAD, [row for one in found for row in _rows(one)]))
+    if searches:
+        click.echo("\n" * bool(found) + table(_STUDY_HEAD, [_study_row(one) for one in searches]))
+    sizes = {"flow": len(found)} | ({"study": len(searches)} if searches else {})
+    words = [f"{n} {_plural(name, n)}" for name, n in sizes.items()]
+    click.echo(f"\n{' and '.join(words)} in {place}", err=True)
+
+
+def _plural(name: str, number: int) -> str:
+    """Returns a word for one or several.
+
+    >>> _plural("flow", 2), _plural("study", 1), _plural("study", 2)
+    ('flows', 'study', 'studies')
+    """
+    return (
+        name if number == 1 else f"{name.removesuffix('y')}ies" if name[-1] == "y" else f"{name}s"
+    )
+
+
+def _study_row(run: Run) -> list[str | None]:
+    """Returns the row of a search for better settings."""
+    tags, metrics = run.data.tags, run.data.metrics
+    start = datetime.fromtimestamp(run.info.start_time / 1000)
+    n_trials = int(sum(n for name, n in metrics.items() if name.startswith("trials/")))
+    objective = tags.get("objective", "")
+    best = f"{metrics[objective]:.7g}" if objective in metrics else None
+    about = [tags.get("method", "")[-_METHOD:], f"{start:%m-%d %H:%M}", run.info.status.lower()]
+    return [*about, str(n_trials) if n_trials else None, objective, best, tags.get("gain")]
 
 
 def _rows(run: Run) -> list[list[str | None]]:

@@ -10,8 +10,8 @@ import click
 
 __all__ = ["self_check"]
 
-# The image does not have what the engine needs, and what follows a run.
-_NOT_OF_STEPS = ("__main__", "cli", "engine", "follow", "gather")
+# The image does not have what the engine and studies need, and what follows a run.
+_NOT_OF_STEPS = ("__main__", "champion", "cli", "engine", "follow", "gather", "tuning")
 
 # What steps import while they run: MLflow by our code, the others by MLflow and Matplotlib.
 _LAZY = (

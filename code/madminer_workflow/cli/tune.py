@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from multiprocessing import get_context
+import contextlib
+import os
+import signal
+import textwrap
+from collections.abc import Mapping
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,12 +19,14 @@ from madminer_workflow.cli.options import paths, profile
 from madminer_workflow.cli.values import Value
 
 if TYPE_CHECKING:
+    from madminer_workflow.tuning.gain import Gain
     from madminer_workflow.tuning.search import Search
-    from madminer_workflow.tuning.study import Attempt
+    from madminer_workflow.tuning.study import Attempt, Values
 
 __all__ = ["tune"]
 
 _COUNT = Value(type="integer", minimum=1)
+_WIDTH = 80
 
 
 @click.command()
@@ -43,6 +51,12 @@ _COUNT = Value(type="integer", minimum=1)
     show_default=True,
     help="Trainings with other seeds, for the error of the gain.",
 )
+@click.option(
+    "--compare",
+    multiple=True,
+    callback=lambda _context, _option, texts: paths(texts) if any(texts) else [],
+    help="Input files whose settings are compared with these; repeatable, or with commas.",
+)
 def tune(
     data_file: Path,
     input_file: list[Path],
@@ -52,28 +66,26 @@ def tune(
     trials: int,
     jobs: int,
     seeds: int,
+    compare: list[Path],
 ) -> None:
     """Look for better settings of the training of a method."""
-    from madminer_workflow.tuning.gain import gain
-    from madminer_workflow.tuning.products import conclusion, table, write
+    from madminer_workflow.tracking.follow import Follower
+    from madminer_workflow.tuning.gain import gains
+    from madminer_workflow.tuning.products import announce, counts, write
 
     what = (data_file, input_files(input_file, output_dir), profile, output_dir, method)
     search = _opened(*what)
-    others = [
-        get_context("spawn").Process(target=_help, args=(what, trials)) for _ in range(1, jobs)
-    ]
-    for other in others:
-        other.start()
-    search.run(trials, _show)
-    for other in others:
-        other.join()
-    search.run(trials, _show)  # in place of those whose process was killed
-    found = gain(search, seeds)
-    path = write(search)
+    others = {str(file): _settings(search, file, profile) for file in compare}
+    with Follower() as follower, _in_use(search):
+        announce(search, trials)
+        follower.start(output_dir, method)
+        _search(search, what, trials, jobs)
+        found = gains(search, seeds, others)
+        path = write(search, found)
     if path is None:
-        raise click.ClickException(conclusion(search, found))
-    for text in (table(search.study.attempts()), conclusion(search, found), path):
-        click.echo(text)
+        total = counts(search.study.attempts())
+        raise click.ClickException(f"{total}; none has reached its end")
+    _show_products(search, found, path, output_dir)
 
 
 def _opened(
@@ -83,27 +95,89 @@ def _opened(
     from madminer_workflow.configuration import load, merge
     from madminer_workflow.configuration.tuning import tuning
     from madminer_workflow.events import read_events, read_header
+    from madminer_workflow.tuning.follow import FOLDER
     from madminer_workflow.tuning.search import open_search
 
     header, merged = read_header(data_file), merge(input_file, profile)
     configuration = load(merged, header)
     with merged.named():
         wanted = tuning(merged.document, method)
-    folder = output_dir / "tuning" / method
+    folder = output_dir / FOLDER / method
     return open_search(wanted, merged.document, configuration, read_events(header), folder)
 
 
+def _settings(search: Search, file: Path, profile: str) -> Values:
+    """Returns what another input file says about the keys that are tried."""
+    from madminer_workflow.configuration import load, merge
+    from madminer_workflow.tuning.search import settings_of
+
+    merged = merge([file], profile)
+    configuration = load(merged, search.judge.events.header)
+    with merged.named():
+        return settings_of(search, configuration)
+
+
+def _in_use(search: Search) -> contextlib.AbstractContextManager[None]:
+    """Lets others know that a process works on a study, as long as it does."""
+    from madminer_workflow.tuning.locks import locked
+    from madminer_workflow.tuning.records import IN_USE
+
+    return locked(search.study.folder / IN_USE, shared=True)
+
+
+def _search(search: Search, what: tuple[Any, ...], trials: int, jobs: int) -> None:
+    """Takes trials until there are as many as wanted, with the help of other processes."""
+    context = get_context("spawn")
+    helpers = [
+        context.Process(target=_help, args=(what, trials), daemon=True) for _ in range(1, jobs)
+    ]
+    try:
+        for helper in helpers:
+            helper.start()
+        search.run(trials, _show)
+        for helper in helpers:
+            helper.join()
+    finally:
+        for helper in helpers:
+            helper.kill()
+
+
 def _help(what: tuple[Any, ...], trials: int) -> None:
-    """Takes trials of a search in another process."""
-    _opened(*what).run(trials, _show)
+    """Takes trials of a search in another process, which ends with the one that has started it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+    search = _opened(*what)
+    with _in_use(search):
+        search.run(trials, _show)
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one has ended that has started it, however it did."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _show(attempt: Attempt) -> None:
     """Prints a line for a trial that has ended."""
-    value = "" if attempt.objective is None else f" {attempt.objective:.6f}"
-    click.echo(f"PROGRESS: trial {attempt.number} {attempt.state}{value}{_because(attempt)}")
+    value = "" if attempt.objective is None else f" {attempt.objective:#.8g}"
+    reason = f" ({attempt.reason})" if attempt.reason else ""
+    line = f"trial {attempt.number} {attempt.state}{value}{reason}, {attempt.seconds:.1f} s"
+    click.echo(textwrap.shorten(line, _WIDTH, placeholder=" ..."))
 
 
-def _because(attempt: Attempt) -> str:
-    """Returns why a trial has failed, if it has."""
-    return f" ({attempt.reason})" if attempt.reason else ""
+def _show_products(search: Search, gains: Mapping[str, Gain], path: Path, output_dir: Path) -> None:
+    """Prints what a search has found, and where it is."""
+    from madminer_workflow.tuning.products import counts, gain_table, trial_table
+
+    attempts = search.study.attempts()
+    click.echo(f"\n{trial_table(search)}\n\n{counts(attempts)}\n")
+    click.echo(f"{gain_table(search, gains)}\n")
+    for name, place in {
+        "best settings": path,
+        "all trials": path.with_name("trials.csv"),
+        "figures": path.with_name("figures"),
+        "tracking": f"make ui OUTPUT_DIR='{output_dir}'",
+    }.items():
+        click.echo(f"{name:15}{place}")

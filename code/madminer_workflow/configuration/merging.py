@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -20,7 +21,7 @@ from madminer_workflow.configuration.loading import content, named, parsed
 from madminer_workflow.configuration.schema import nearest
 from madminer_workflow.errors import InputError
 
-__all__ = ["PROFILES", "Inputs", "located", "merge", "profile_text"]
+__all__ = ["PROFILES", "Inputs", "located", "merge", "profile_text", "seen_from"]
 
 Document = dict[str, Any]
 
@@ -141,8 +142,23 @@ def located(document: Document, folder: Path) -> Document:
     Raises:
         InputError: Two methods have the same name.
     """
-    document = routines.located(routines.with_names(document), folder)
+    document = routines.renamed(routines.with_names(document), lambda name: str(folder / name))
     return with_files(document, lambda name: str(folder / name))
+
+
+def seen_from(document: Mapping[str, Any], folder: Path) -> Document:
+    """Returns a document with paths from a folder, not from here; absolute ones stay.
+
+    Args:
+        document: The content of an input file with paths from here.
+        folder: The folder that an input file with this content is for.
+    """
+
+    def renamed(name: str) -> str:
+        """Returns a path as it is seen from the folder."""
+        return name if Path(name).is_absolute() else os.path.relpath(Path(name), folder)
+
+    return routines.renamed(with_files(document, renamed), renamed)
 
 
 def _read(path: str | Path) -> Document:

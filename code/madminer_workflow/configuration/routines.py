@@ -7,9 +7,8 @@ NAME is that of the class in small letters with underscores.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from madminer_workflow.configuration.files import replaced
@@ -19,7 +18,7 @@ from madminer_workflow.estimators.registry import METHODS, of_own
 from madminer_workflow.estimators.routines import Routine, class_of, find, installed, is_file
 from madminer_workflow.estimators.settings import defaults, rule
 
-__all__ = ["located", "names", "routine", "rules", "with_names"]
+__all__ = ["names", "renamed", "routine", "rules", "with_names"]
 
 Document = Mapping[str, Any]
 Rule = dict[str, Any]
@@ -50,19 +49,19 @@ def with_names(document: dict[str, Any]) -> dict[str, Any]:
     return replaced(document, named) | blocks
 
 
-def located(document: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Returns a document with the paths of classes from here, not from its folder.
+def renamed(document: Document, rename: Callable[[str], str]) -> dict[str, Any]:
+    """Returns a document with other paths of the classes that are in files.
 
     Args:
         document: The content of an input file, unchecked.
-        folder: The folder of the file.
+        rename: Gives the new name of a file, which is followed by `:CLASS`.
     """
     blocks = {
-        name: block | {"class": str(folder / block["class"])}
+        name: block | {"class": rename(block["class"])}
         for name, block in document.items()
         if _has_class(block) and is_file(block["class"])
     }
-    return document | blocks
+    return {**document, **blocks}
 
 
 def routine(name: str, document: Document) -> Routine | None:

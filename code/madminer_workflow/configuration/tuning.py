@@ -7,14 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from madminer_workflow.configuration.routines import names
-from madminer_workflow.configuration.schema import defaults, rule_of, shown, subschema, uses
-from madminer_workflow.configuration.sweep import check_keys, check_value
+from madminer_workflow.configuration.routines import names, rules
+from madminer_workflow.configuration.schema import (
+    defaults,
+    problems,
+    rule_of,
+    shown,
+    subschema,
+    uses,
+)
+from madminer_workflow.configuration.sweep import check_keys, check_value, overlaid
 from madminer_workflow.errors import InputError
 
 __all__ = ["Dimension", "Objective", "Sampler", "Tuning", "tuning"]
 
 Document = Mapping[str, Any]
+Rules = Mapping[str, Mapping[str, Any]]
 Objective = Literal["cross_entropy", "closure", "stability"]
 Sampler = Literal["tpe", "random", "grid"]
 
@@ -91,7 +99,9 @@ def tuning(document: Document, method: str) -> Tuning:
     block = defaults("tuning") | dict(document["tuning"])
     own = names(document)
     check_keys("tuning.space", block["space"], own)
-    space = tuple(_dimensions(block["space"], method, own))
+    space = tuple(_dimensions(block["space"], method, own, every := rules(document)))
+    for one in space:
+        _check_setting(one, document, every)
     if not space:
         raise InputError(f"tuning.space: no key that {method} uses, expected one at least")
     if block["sampler"] == "grid":
@@ -103,22 +113,43 @@ def tuning(document: Document, method: str) -> Tuning:
     return Tuning(method, space, block["objective"], block["sampler"], pruning)
 
 
-def _dimensions(space: Document, method: str, own: Sequence[str]) -> Iterator[Dimension]:
+def _dimensions(
+    space: Document, method: str, own: Sequence[str], every: Rules
+) -> Iterator[Dimension]:
     """Yields what a method uses of a space, by the keys of the method itself."""
     earlier: dict[str, Dimension] = {}
     for given, row in space.items():
         path = f"tuning.space.{given}"
-        key = _key(path, given, method)
+        key = _key(path, given, method, every)
         if key is None:
             continue
         form = _choices if "choices" in row else _range
-        values = form(path, given, row, own)
+        values = form(path, given, row, own, every)
         when = dict(_conditions(path, row.get("when", {}), earlier))
         earlier[given] = Dimension(key, **values, when=when)
         yield earlier[given]
 
 
-def _key(path: str, given: str, method: str) -> str | None:
+def _check_setting(one: Dimension, document: Document, every: Rules) -> None:
+    """Raises InputError unless an estimator of one's own may have all values of a setting."""
+    if ".settings." not in one.key:
+        return
+    for value in one.choices or (one.low, one.high):
+        for problem in problems(overlaid(document, {one.key: value}), every):
+            if problem.startswith(f"{one.key}:"):
+                raise InputError(f"tuning.space.{problem}")
+
+
+def _is_whole(key: str, own: Sequence[str], every: Rules) -> bool:
+    """Returns whether a key has whole numbers only."""
+    name, _, setting = key.partition(".settings.")
+    if not setting:
+        return rule_of(key, own).get("type") == "integer"
+    known = every[name]["properties"]["settings"]["properties"]
+    return bool(known.get(setting, {}).get("type") == "integer")
+
+
+def _key(path: str, given: str, method: str, every: Rules) -> str | None:
     """Returns the key of a method that a key of a space means; None if the method does not use it.
 
     Samples are drawn once and events are divided once, so that only the training may vary.
@@ -127,7 +158,9 @@ def _key(path: str, given: str, method: str) -> str | None:
     if given == "estimator":
         return given if uses(method, subschema("estimator")) else None
     if first == "training" and rest and rest != "seed":
-        return f"{method}.{given}" if uses(method, subschema("training", rest)) else None
+        own = every.get(method, {}).get("properties", {}).get("training", {}).get("properties")
+        is_used = uses(method, subschema("training", rest)) if own is None else rest in own
+        return f"{method}.{given}" if is_used else None
     block, _, name = rest.partition(".")
     if block not in ("training", "settings") or not name or name == "seed":
         allowed = "estimator, training.KEY but training.seed, or the same of a method"
@@ -135,7 +168,7 @@ def _key(path: str, given: str, method: str) -> str | None:
     return given if first == method and uses(method, rule_of(given)) else None
 
 
-def _choices(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str, Any]:
+def _choices(path: str, key: str, row: Document, own: Sequence[str], _: Rules) -> dict[str, Any]:
     """Returns the choices of a dimension."""
     for other in ("min", "max", "log", "step"):
         if other in row:
@@ -147,7 +180,7 @@ def _choices(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str
     return {"choices": tuple(row["choices"])}
 
 
-def _range(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str, Any]:
+def _range(path: str, key: str, row: Document, own: Sequence[str], every: Rules) -> dict[str, Any]:
     """Returns the range of a dimension."""
     if "min" not in row or "max" not in row:
         raise InputError(f"{path}: {shown(row)}, {_FORM}")
@@ -160,7 +193,7 @@ def _range(path: str, key: str, row: Document, own: Sequence[str]) -> dict[str, 
         raise InputError(f"{path}.min: {low:g}, expected a number > 0 for a logarithmic scale")
     if log and step is not None:
         raise InputError(f"{path}.step: {step:g}, expected none on a logarithmic scale")
-    whole = rule_of(key, own).get("type") == "integer"
+    whole = _is_whole(key, own, every)
     if whole and step is not None and step != int(step):
         raise InputError(f"{path}.step: {step:g}, expected a whole number as for {key}")
     step = 1 if whole and step is None and not log else step

@@ -11,18 +11,21 @@ from madminer_workflow.figures.limits import limits, overview, p_values, separat
 from madminer_workflow.figures.observed import observed
 from madminer_workflow.figures.ratios import Comparison, correlation, ratios
 from madminer_workflow.figures.training import LossCurve, training
+from madminer_workflow.figures.tuning import Trials, importance, tuning_history
 
 __all__ = [
     "ComparedSize",
     "Comparison",
     "CoverageSeries",
     "LossCurve",
+    "Trials",
     "agreement",
     "comparison",
     "correlation",
     "coverage",
     "diagnostics",
     "fisher",
+    "importance",
     "limits",
     "observed",
     "overview",
@@ -30,4 +33,5 @@ __all__ = [
     "ratios",
     "separate",
     "training",
+    "tuning_history",
 ]

@@ -26,12 +26,26 @@ from madminer_workflow.tracking import store
 from madminer_workflow.tracking.gather import Gatherer
 from madminer_workflow.tracking.project import GATHERED
 
-__all__ = ["Follower", "follow", "problem"]
+__all__ = [
+    "AGAIN_SECONDS",
+    "EVERY_SECONDS",
+    "PATIENCE_SECONDS",
+    "Follower",
+    "follow",
+    "input_ends",
+    "problem",
+]
+
+EVERY_SECONDS = 2.0
+"""How often a process looks for what is new."""
+
+AGAIN_SECONDS = 30.0
+"""When it tries again after a store could not be used."""
+
+PATIENCE_SECONDS = 5.0
+"""How long what a process has started may take to end after it was killed."""
 
 _SYSTEM = "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING"
-_EVERY_SECONDS = 2.0
-_AGAIN_SECONDS = 30.0  # after a store could not be used
-_PATIENCE_SECONDS = 5.0  # for the steps of a run that was killed to end, too
 _LOST = ("running", "interrupted")  # of a run that has ended
 _LAST_SECONDS = 90.0  # for what is left to log when a run has ended
 
@@ -43,13 +57,15 @@ class Follower:
         """Follows nothing yet."""
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, output_dir: Path) -> Mapping[str, str]:
+    def start(self, output_dir: Path, study: str | None = None) -> Mapping[str, str]:
         """Starts to follow a run; returns the variables that its steps need.
 
         Args:
             output_dir: The folder of the run, which has not noted anything yet.
+            study: The name of a study, to follow that instead.
         """
         words = ["track", "--output_dir", str(output_dir), "--follow", str(time.time())]
+        words += ["--study", study] if study else []
         self._process = subprocess.Popen(
             [sys.executable, "-m", "madminer_workflow", *words],
             stdin=subprocess.PIPE,
@@ -99,7 +115,7 @@ def follow(output_dir: Path, since: float) -> str | None:
     last: Report | None = None
     ended, watched, wait = False, False, 0.0
     while not ended:
-        ended = _input_ends(wait)
+        ended = input_ends(wait)
         last = _report(output_dir, since, last, ended=ended)
         if ended and last is None:
             return None  # it has not begun
@@ -108,9 +124,9 @@ def follow(output_dir: Path, since: float) -> str | None:
             if last:
                 gatherer.gather(last)
                 watched = watched or _watched(output_dir, gatherer.running(last))
-            error, wait = None, _EVERY_SECONDS
+            error, wait = None, EVERY_SECONDS
         except Exception as failure:  # whatever SQLAlchemy, requests and MLflow raise
-            gatherer, error, wait = None, failure, _AGAIN_SECONDS
+            gatherer, error, wait = None, failure, AGAIN_SECONDS
     return problem(output_dir, error) if error else None
 
 
@@ -138,8 +154,12 @@ def _watched(output_dir: Path, run_id: str | None) -> bool:
     return True
 
 
-def _input_ends(seconds: float) -> bool:
-    """Returns whether the other process ends within a time."""
+def input_ends(seconds: float) -> bool:
+    """Returns whether the process that has started this one ends within a time.
+
+    Args:
+        seconds: The time.
+    """
     return bool(select.select([sys.stdin], [], [], seconds)[0])
 
 
@@ -167,6 +187,6 @@ def _interrupted(report: Report) -> Report:
 
 def _wait_for_steps(output_dir: Path) -> None:
     """Waits until nobody uses the folder of a run that has ended."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while is_claimed(output_dir) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -39,17 +39,20 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-__all__ = ["FLOW", "Gatherer", "flows", "found"]
+__all__ = ["FLOW", "STUDY", "Gatherer", "flows", "found", "studies"]
 
 FLOW = "flow"
 """The stage of the run of a whole flow."""
+
+STUDY = "study"
+"""The stage of the run of a search for better settings, with its trials below it."""
 
 _FLOW, _FOLDER, _KEY = "madminer.flow", "madminer.folder", "madminer.key"
 _PARENT = "mlflow.parentRunId"
 _GIVEN = "MLFLOW_RUN_ID"  # the variable by which MLflow names the run that it has started
 _IDENTITY = "mlflow.json"
 _LAST = "plotting"  # the stage whose numbers are those of a flow
-_ENDS = (_LAST, "trial")  # a study has ended with whatever trials there are
+_TRIAL = "trial"  # a stage whose records are right however they end
 _SOURCE = {"mlflow.source.name": "madminer-workflow", "mlflow.source.type": "PROJECT"}
 _STATUS = {"done": FINISHED, "kept": FINISHED, "failed": FAILED, "interrupted": KILLED}
 _PER_MEMBER = ("member",)  # parameters that say nothing of a flow
@@ -91,14 +94,16 @@ class Gatherer:
         new = {self._key(flow, entry): entry for entry in ended if self._is_logged(entry)}
         new = {key: entry for key, entry in new.items() if key not in self._runs}
         is_active = any(entry.state not in ("kept", "waiting") for entry in report.steps)
-        if flow not in self._runs and (new or is_active):
+        if begins := flow not in self._runs and bool(new or is_active):
             tags = {"stage": FLOW, "folder": self._output_dir.name}
             self._create(flow, flow, report.started, tags, self._name(report))
         for key, entry in new.items():
             self._log_step(flow, key, entry)
-        has_ended = report.state != State.RUNNING.value and self.running(report)
-        if flow in self._runs and (new or has_ended):
-            self._describe(flow, report)
+        if flow in self._runs:
+            self._go_on(flow, report)
+            has_ended = report.state != State.RUNNING.value and self._is_running(flow)
+            if new or begins or has_ended:
+                self._describe(flow, report)
         return len(new)
 
     def running(self, report: Report) -> str | None:
@@ -151,6 +156,16 @@ class Gatherer:
         """Returns whether a run has not ended in the store."""
         return key not in self._ended and self._runs[key].info.status == RUNNING
 
+    def _go_on(self, flow: str, report: Report) -> None:
+        """Marks the run of a flow that has ended otherwise as running again, as studies can be."""
+        status = self._runs[flow].info.status
+        is_working = any(entry.state == State.RUNNING.value for entry in report.steps)
+        wanted = _STATUS.get(report.state, RUNNING if is_working else status)
+        if status != wanted and not self._is_running(flow):
+            self._client.update_run(self._runs[flow].info.run_id, RUNNING)
+            self._runs[flow] = self._client.get_run(self._runs[flow].info.run_id)
+            self._ended.discard(flow)
+
     def _end(self, key: str, status: str, when: datetime | None) -> None:
         """Ends a run."""
         run_id = self._runs[key].info.run_id
@@ -196,7 +211,8 @@ class Gatherer:
         begin, end, usage = _course(entry)
         tags = {_PARENT: self._runs[flow].info.run_id, **self._shared, "error": entry.reason}
         run = self._create(flow, key, begin, tags, entry.label)
-        found = self._record(entry.folder) if _STATUS[entry.state] == FINISHED else None
+        is_right = _STATUS[entry.state] == FINISHED or entry.stage == _TRIAL
+        found = self._record(entry.folder) if is_right else None
         record = found[1] if found else _without_record(entry)
         self._shared |= _shared([record])
         record = replace(record, name=entry.label, metrics={**record.metrics, **usage})
@@ -211,18 +227,27 @@ class Gatherer:
         """Fills the run of a flow from its steps, and ends it if the flow has ended."""
         known = [self._record(entry.folder) for entry in report.steps if _is_finished(entry)]
         records = [found[1] for found in known if found]
+        has_ended = report.state != State.RUNNING.value
+        if own := self._record(self._output_dir):  # of a study, which says itself what it has found
+            summary = replace(own[1], name=f"{report.started:%m-%d %H:%M} {own[1].name}")
+        else:
+            summary = self._of_steps(report, records, has_ended=has_ended)
+        log_record(self._client, self._runs[flow], summary, self._output_dir)
+        if has_ended:
+            self._end(flow, _STATUS[report.state], report.written)
+
+    def _of_steps(self, report: Report, records: Sequence[Record], *, has_ended: bool) -> Record:
+        """Returns the record of a flow, made from those of its steps."""
         tags = _shared(records)
         methods = ", ".join(_unique(record.tags.get("method") for record in records))
         summary = Record(f"{self._name(report)} {methods}".strip(), FLOW)
-        if has_ended := report.state != State.RUNNING.value:
+        if has_ended:
             summary = _summary(summary, records)
             states = [entry.state for entry in report.steps]
             tags |= {f"steps.{state}": states.count(state) for state in _unique(states)}
             reasons = [f"{one.label}: {one.reason}" for one in report.steps if one.reason]
             tags["error"] = "; ".join(reasons) or None
-        log_record(self._client, self._runs[flow], replace(summary, tags=tags), self._output_dir)
-        if has_ended:
-            self._end(flow, _STATUS[report.state], report.written)
+        return replace(summary, tags=tags)
 
 
 def found(output_dir: Path) -> Report:
@@ -243,7 +268,7 @@ def found(output_dir: Path) -> Report:
         Entry(record.name, record.stage, {}, folder, (), State.DONE.value, when, when, None)
         for record, folder, when in zip(records, folders, times, strict=True)
     )
-    is_done = any(record.stage in _ENDS for record in records)
+    is_done = any(record.stage == _LAST for record in records)
     state = State.DONE.value if is_done else "interrupted"
     return Report(state, min(times), max(times), is_done, entries)
 
@@ -255,7 +280,22 @@ def flows(client: MlflowClient, experiment: str) -> list[Run]:
         client: The client of the store.
         experiment: The identifier of the experiment.
     """
-    return list(client.search_runs([experiment], f"tags.stage = '{FLOW}'", max_results=1000))
+    return _of_stage(client, experiment, FLOW)
+
+
+def studies(client: MlflowClient, experiment: str) -> list[Run]:
+    """Returns the runs of searches for better settings, the latest first.
+
+    Args:
+        client: The client of the store.
+        experiment: The identifier of the experiment.
+    """
+    return _of_stage(client, experiment, STUDY)
+
+
+def _of_stage(client: MlflowClient, experiment: str, stage: str) -> list[Run]:
+    """Returns the runs of a stage, the latest first."""
+    return list(client.search_runs([experiment], f"tags.stage = '{stage}'", max_results=1000))
 
 
 def _records(folder: Path) -> Iterator[Path]:

@@ -81,6 +81,7 @@ class Record:
         dataset: The events.
         model: What was trained.
         time: When all of this was known, in seconds since the epoch.
+        started: When it was begun, if anybody has noted it.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Record:
     dataset: Dataset | None = None
     model: Trained | None = None
     time: float = 0.0
+    started: float = 0.0
 
     @classmethod
     def read(cls, path: Path) -> Record:

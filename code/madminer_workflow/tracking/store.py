@@ -30,6 +30,7 @@ __all__ = [
     "URI",
     "check_exists",
     "client",
+    "folder_of",
     "masked",
     "open_existing",
     "open_store",
@@ -43,6 +44,7 @@ EXPERIMENT = "madminer-workflow"
 """The experiment of all runs, so that steps stand below the run that they belong to."""
 
 _SQLITE = "sqlite:///"
+_STUDY = "study.db"
 _ARTIFACTS = "mlruns"
 _LONGEST = 150  # characters of a reason
 QUIET = {
@@ -62,10 +64,20 @@ def uri_of(output_dir: Path) -> str:
     Args:
         output_dir: The folder of the run; not used where MLFLOW_TRACKING_URI names a store.
     """
-    given = os.environ.get(URI) or f"{_SQLITE}{output_dir.absolute() / FILE}"
+    given = os.environ.get(URI) or f"{_SQLITE}{folder_of(output_dir) / FILE}"
     if not given.startswith(_SQLITE):
         return given
     return f"{_SQLITE}{Path(given.removeprefix(_SQLITE)).absolute()}"
+
+
+def folder_of(output_dir: Path) -> Path:
+    """Returns the folder that has the store: for a study of settings, that of its run.
+
+    Args:
+        output_dir: The folder of a run or of a study in it.
+    """
+    folder = output_dir.absolute()
+    return folder.parents[1] if (folder / _STUDY).exists() else folder
 
 
 def masked(text: str) -> str:
@@ -133,7 +145,8 @@ def open_store(output_dir: Path) -> tuple[MlflowClient, str]:
     Returns:
         The client of the store and the identifier of the experiment.
     """
-    uri, own = uri_of(output_dir), output_dir.absolute() / FILE
+    output_dir = folder_of(output_dir)
+    uri, own = uri_of(output_dir), output_dir / FILE
     if uri != f"{_SQLITE}{own}":
         mlflow = client(uri)
         return mlflow, _experiment(mlflow, None)
@@ -166,7 +179,7 @@ def check_exists(output_dir: Path) -> None:
     Raises:
         InputError: There is no store.
     """
-    file = output_dir.absolute() / FILE
+    file = folder_of(output_dir) / FILE
     if uri_of(output_dir) == f"{_SQLITE}{file}" and not file.exists():
         raise InputError(f"output_dir: {output_dir} has no {FILE}, expected the folder of a run")
 

@@ -3,29 +3,30 @@
 Processes on several machines share the folder of the study. Who takes or ends a trial holds the
 lock of the study, so that there are never more trials than asked for; who runs one holds the lock
 of the trial, which the kernel gives back when the process ends, however it does. So a trial that
-runs without a lock was killed: it is recorded as such and does not count.
+runs without a lock was killed: it is recorded as failed without a reason and does not count.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from madminer_workflow.configuration.tuning import Tuning
 from madminer_workflow.errors import InputError
 from madminer_workflow.seeds import seed
+from madminer_workflow.tuning.locks import locked
 from madminer_workflow.tuning.proposals import combinations, sampler, suggested, values_of
 
 if TYPE_CHECKING:
     from optuna import Study as Stored
     from optuna.trial import FrozenTrial, Trial
 
-__all__ = ["STORE", "Attempt", "Pruned", "Study", "Values", "trial_folder"]
+__all__ = ["ENDED", "STORE", "Attempt", "Pruned", "Study", "Values", "trial_folder", "trial_lock"]
 
 Values = dict[str, Any]
 State = Literal["complete", "pruned", "failed", "killed", "running", "waiting"]
@@ -33,10 +34,14 @@ State = Literal["complete", "pruned", "failed", "killed", "running", "waiting"]
 STORE = "study.db"
 """The name of the file of all trials in the folder of a study."""
 
+ENDED = ("complete", "pruned", "failed")
+"""The states of trials that count."""
+
 _LOCK = "study.lock"
-_SETTINGS, _REASON, _KILLED = "settings", "reason", "killed"
+_SETTINGS, _REASON, _PLACE = "settings", "reason", "place in the grid"
 _PATIENCE_SECONDS = 60  # that SQLite waits for another process
 _FREE_TRIALS = 5  # that are never pruned, because there is nothing to compare them with
+_LEAST_TRIALS = 6  # that tell what matters
 
 
 class Pruned(Exception):  # noqa: N818 - an outcome, not an error
@@ -53,6 +58,7 @@ class Attempt:
         values: What it tried, by key.
         objective: What it has reached; less is better.
         reason: Why it failed.
+        started: When it was begun.
         seconds: How long it took.
     """
 
@@ -61,6 +67,7 @@ class Attempt:
     values: Values = field(default_factory=dict)
     objective: float | None = None
     reason: str | None = None
+    started: datetime | None = None
     seconds: float | None = None
 
 
@@ -92,7 +99,7 @@ class Study:
             self._check(_settings(tuning, seed, inputs))
 
     def run(self, n_trials: int, objective: Objective, ended: Callable[[Attempt], None]) -> None:
-        """Takes trials until there are as many as wanted, together with other processes.
+        """Takes trials until as many as wanted have ended, together with other processes.
 
         Args:
             n_trials: How many are wanted in all.
@@ -104,10 +111,11 @@ class Study:
         """
         while True:
             with contextlib.ExitStack() as running:
-                if (trial := self._begin(n_trials, running)) is None:
+                if trial := self._begin(n_trials, running):
+                    self._try(trial, objective)
+                    ended(self.attempts()[trial.number])
+                elif not self._wait(n_trials):
                     return
-                self._try(trial, objective)
-            ended(self.attempts()[trial.number])
 
     def attempts(self) -> list[Attempt]:
         """Returns all trials in the order in which they were begun."""
@@ -119,16 +127,33 @@ class Study:
         complete = [one for one in self.attempts() if one.state == "complete"]
         return min(complete, key=lambda one: one.objective or 0.0, default=None)
 
+    def importances(self) -> dict[str, float] | None:
+        """Returns the share of each key in how much the objective varies, the largest first.
+
+        By functional analysis of variance (Hutter, Hoos, Leyton-Brown, ICML 2014). Keys that were
+        not tried in all trials that reached their end are left out.
+
+        Returns:
+            The shares by key; None if too few trials have reached their end, or all are alike.
+        """
+        from optuna import importance
+
+        complete = [one.objective for one in self.attempts() if one.state == "complete"]
+        if len(complete) < _LEAST_TRIALS or len(set(complete)) == 1:
+            return None
+        evaluator = importance.FanovaImportanceEvaluator(seed=self._seed % 2**32)
+        shares = importance.get_param_importances(self._stored, evaluator=evaluator)
+        return {key: float(share) for key, share in shares.items()} or None
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Lets no other process take or end a trial meanwhile."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(self.folder / _LOCK, "a", encoding="utf-8")  # noqa: SIM115 - closed below
+            (self.folder / _LOCK).touch()
         except OSError as error:
             raise InputError(f"output_dir: {self.folder}: {error.strerror}") from error
-        with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(self.folder / _LOCK):
             yield
 
     def _check(self, settings: str) -> None:
@@ -136,8 +161,8 @@ class Study:
         known = self._stored.user_attrs.get(_SETTINGS)
         if known is None:
             if self.tuning.sampler == "grid":
-                for parameters in combinations(self.tuning.space):
-                    self._stored.enqueue_trial(parameters)
+                for place in range(len(combinations(self.tuning.space))):
+                    self._enqueue(place)
             self._stored.set_user_attr(_SETTINGS, settings)
         elif known != settings:
             raise InputError(
@@ -145,40 +170,45 @@ class Study:
                 "choose another folder or remove it"
             )
 
+    def _enqueue(self, place: int) -> None:
+        """Puts a combination of the grid at the end of the queue."""
+        parameters = combinations(self.tuning.space)[place]
+        self._stored.enqueue_trial(parameters, user_attrs={_PLACE: place})
+
     def _begin(self, n_trials: int, running: contextlib.ExitStack) -> Trial | None:
         """Takes a trial and its lock; None if there are enough."""
-        from optuna.trial import TrialState
-
         with self.locked():
             self._bury()
-            trials = self._stored.get_trials(deepcopy=False)
-            waiting = sum(one.state == TrialState.WAITING for one in trials)
-            counted = sum(_KILLED not in one.user_attrs for one in trials) - waiting
+            states = [one.state for one in self.attempts()]
+            waiting = [number for number, state in enumerate(states) if state == "waiting"]
+            counted = len(states) - len(waiting) - states.count("killed")
             if counted >= n_trials or (self.tuning.sampler == "grid" and not waiting):
                 return None
-            number = min(
-                (one.number for one in trials if one.state == TrialState.WAITING),
-                default=len(trials),
-            )
+            number = min(waiting, default=len(states))
             self._stored.sampler = sampler(self.tuning.sampler, seed(self._seed, "tuning", number))
-            lock = running.enter_context(_opened_lock(self.folder, number))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            running.enter_context(locked(trial_lock(self.folder, number)))
             return self._stored.ask()
 
+    def _wait(self, n_trials: int) -> bool:
+        """Waits for a trial of another process; returns whether there was one to wait for."""
+        attempts = self.attempts()
+        running = [one.number for one in attempts if one.state == "running"]
+        n_ended = sum(one.state in ENDED for one in attempts)
+        if not running or n_ended >= n_trials:
+            return False
+        with locked(trial_lock(self.folder, running[0])):
+            return True
+
     def _bury(self) -> None:
-        """Records trials as killed whose processes have ended without a word."""
+        """Records trials as failed whose processes have ended without a word."""
         from optuna.trial import TrialState
 
         for one in self._stored.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            with _opened_lock(self.folder, one.number) as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-            self._stored._storage.set_trial_user_attr(one._trial_id, _KILLED, True)
-            self._stored.tell(one.number, state=TrialState.FAIL)
-            if self.tuning.sampler == "grid":
-                self._stored.enqueue_trial(one.system_attrs.get("fixed_params", one.params))
+            lock = locked(trial_lock(self.folder, one.number), wait=False)
+            with contextlib.suppress(BlockingIOError), lock:
+                self._stored.tell(one.number, state=TrialState.FAIL)
+                if (place := one.user_attrs.get(_PLACE)) is not None:
+                    self._enqueue(place)
 
     def _try(self, trial: Trial, objective: Objective) -> None:
         """Runs a trial; whatever goes wrong in it is recorded."""
@@ -202,14 +232,16 @@ class Study:
 
     def _attempt(self, one: FrozenTrial) -> Attempt:
         """Returns what has become of a stored trial."""
-        names: dict[str, State] = {"fail": "failed"}
-        state: Any = names.get(one.state.name.lower(), one.state.name.lower())
+        state: Any = one.state.name.lower()
+        if state == "fail":
+            state = "failed" if _REASON in one.user_attrs else "killed"
         return Attempt(
             number=one.number,
-            state="killed" if _KILLED in one.user_attrs else state,
+            state=state,
             values=values_of(one.params, self.tuning.space),
             objective=one.value if state == "complete" else None,
             reason=one.user_attrs.get(_REASON),
+            started=one.datetime_start,
             seconds=one.duration.total_seconds() if one.duration else None,
         )
 
@@ -222,6 +254,16 @@ def trial_folder(folder: Path, number: int) -> Path:
         number: The number of the trial.
     """
     return folder / "trials" / f"{number:04d}"
+
+
+def trial_lock(folder: Path, number: int) -> Path:
+    """Returns the file that is locked as long as a trial is run.
+
+    Args:
+        folder: The folder of the study.
+        number: The number of the trial.
+    """
+    return trial_folder(folder, number) / "lock"
 
 
 def _opened(path: Path, tuning: Tuning) -> Stored:
@@ -244,10 +286,3 @@ def _settings(tuning: Tuning, seed: int, inputs: Mapping[str, Any]) -> str:
     """Returns what values of a study depend on, as a text."""
     space = [vars(one) for one in tuning.space]
     return json.dumps([space, tuning.objective, tuning.sampler, tuning.pruning, seed, inputs])
-
-
-def _opened_lock(folder: Path, number: int) -> Any:
-    """Returns the open file whose lock the process has that runs a trial."""
-    path = trial_folder(folder, number) / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return open(path, "a", encoding="utf-8")
