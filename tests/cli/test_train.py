@@ -99,6 +99,13 @@ def test_bad_values_are_refused(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_setting_without_effect_is_a_warning(
+    run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(run, tmp_path, "--alpha", "2", "--epochs", "1", method="sally")
+    assert caplog.messages == ["alpha: not used by sally"]
+
+
 def test_settings_and_losses_are_tracked(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

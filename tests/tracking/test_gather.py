@@ -116,6 +116,28 @@ def finished(flow: Flow, events: Dataset) -> Flow:
     return flow
 
 
+def test_a_flow_that_mlflow_has_started_is_its_run(
+    finished: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, own = store.open_store(finished.folder)
+    given = client.create_experiment("mine", str(finished.folder / "mine"))
+    tags = {"mlflow.project.entryPoint": "main", "mlflow.parentRunId": "of somebody"}
+    run = client.create_run(given, tags=tags, run_name="sassy-fox-1")
+    client.log_param(run.info.run_id, "method", "auto")
+    monkeypatch.setenv("MLFLOW_RUN_ID", run.info.run_id)
+    for _ in range(2):  # as it goes on, and when it has ended
+        finished.gather(finished.report("running", **ALL))
+    finished.gather(finished.report(**ALL))
+    runs = {run.info.run_name: run for run in client.search_runs([own, given])}
+    assert set(runs) == {NAME, "sampling", "training alices_3", "plotting"}
+    flow, training = runs[NAME], runs["training alices_3"]
+    assert (flow.info.run_id, flow.info.status) == (run.info.run_id, "FINISHED")
+    assert training.data.tags["mlflow.parentRunId"] == run.info.run_id
+    assert flow.data.params["resolved.method"] == "alices"
+    assert {one.info.experiment_id for one in runs.values()} == {given}
+    monkeypatch.delenv("MLFLOW_RUN_ID")
+
+
 def test_a_flow_and_its_steps(finished: Flow) -> None:
     assert finished.gather(finished.report(**ALL)) == 3
     runs = finished.found()

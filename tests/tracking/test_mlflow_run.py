@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from madminer_workflow.tracking import store
 
@@ -31,20 +32,21 @@ pytestmark = [
 
 
 def mlflow_run(
-    folder: Path, entry: str, *parameters: str, options: tuple[str, ...] = (), **variables: str
+    folder: Path,
+    entry: str,
+    *parameters: str,
+    options: tuple[str, ...] = (),
+    manager: str = "local",
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Calls `mlflow run` in a folder, as a user who has not activated any environment."""
+    """Calls `mlflow run` in a folder, without the code on any path."""
     given = [word for pair in parameters for word in ("-P", pair)]
-    kept = ("HOME", "OMP_NUM_THREADS", "TMPDIR", *(name for name in os.environ if "_FIND_" in name))
+    path = f"{variables.pop('PATH', Path(sys.executable).parent)}:{os.environ['PATH']}"
+    others = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", store.URI)}
     return subprocess.run(
-        ["mlflow", "run", str(ROOT), "-e", entry, "--env-manager", "local", *options, *given],
+        ["mlflow", "run", str(ROOT), "-e", entry, "--env-manager", manager, *options, *given],
         cwd=folder,
-        env={
-            **{name: os.environ[name] for name in kept if name in os.environ},
-            **store.QUIET,
-            "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-            **variables,
-        },
+        env={**others, **store.QUIET, "PATH": path, **variables},
         capture_output=True,
         text=True,
     )
@@ -152,3 +154,57 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(
     (run,) = client.search_runs([experiment])
     assert (run.info.status, run.info.run_name) == ("FAILED", "a try")
     assert f"error: {run.data.tags['error']}" == line
+
+
+@pytest.fixture
+def uv(tmp_path: Path) -> str:
+    """The folder of uv, which is fetched where it is not installed."""
+    if found := shutil.which("uv"):
+        return str(Path(found).parent)
+    words = ["-m", "pip", "install", "--quiet", "--target", str(tmp_path / "uv"), "uv"]
+    if subprocess.run([sys.executable, *words]).returncode:
+        pytest.skip("uv is not installed and cannot be fetched")
+    return str(tmp_path / "uv" / "bin")
+
+
+@pytest.fixture
+def pyenv() -> str:
+    """The folder of pyenv, with the Python of python_env.yaml."""
+    python = yaml.safe_load((ROOT / "python_env.yaml").read_text())["python"]
+    if not (found := shutil.which("pyenv")):
+        pytest.skip("pyenv is not installed, which MLflow needs for --env-manager virtualenv")
+    if subprocess.run([found, "prefix", python], capture_output=True).returncode:
+        pytest.skip(f"pyenv has no Python {python}, which it would have to build")
+    return str(Path(found).parent)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("manager", "tool"), [("virtualenv", "pyenv"), ("uv", "uv")])
+def test_the_declared_environment_has_all_that_a_step_needs(
+    tmp_path: Path,
+    make_event_file: Callable[..., Path],
+    request: pytest.FixtureRequest,
+    manager: str,
+    tool: str,
+) -> None:
+    tools = f"{request.getfixturevalue(tool)}:{Path(sys.executable).parent}"
+    make_event_file(tmp_path / "events.h5")
+    (tmp_path / "in.yml").write_text(json.dumps(SETTINGS))
+    environments = tmp_path / "environments"
+    variables = {"MLFLOW_ENV_ROOT": str(environments), "UV_CACHE_DIR": str(tmp_path / "cache")}
+    variables["UV_FIND_LINKS"] = os.environ.get("PIP_FIND_LINKS", "")
+    try:
+        for entry in ("sample", "train"):
+            given = ["input_file=in.yml", *(["method=sally"] if entry == "train" else [])]
+            given += ["data_file=events.h5"] if entry == "sample" else []
+            done = mlflow_run(tmp_path, entry, *given, manager=manager, PATH=tools, **variables)
+            assert done.returncode == 0, done.stderr[-5000:]
+        assert len([*environments.glob("mlflow-*/lib/python3*/site-packages/torch")]) == 1
+        described = json.loads((tmp_path / ".workdir/models/sally_0/model.json").read_text())
+        assert described["training"]["epochs"] == 5
+        runs = store.client(f"sqlite:///{tmp_path / store.FILE}").search_runs(["0"])
+        assert [run.data.tags["mlflow.project.env"] for run in runs] == [manager] * 2
+        assert [run.info.status for run in runs] == ["FINISHED"] * 2
+    finally:
+        shutil.rmtree(environments, ignore_errors=True)  # gigabytes
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)

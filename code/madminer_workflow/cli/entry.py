@@ -150,7 +150,9 @@ def _event_file(output_dir: Path) -> Path:
     for path in candidates:
         if path.exists():
             return path
-    raise InputError(f"data_file: {_DATA} does not exist, expected the path of an event file")
+    raise InputError(
+        f"data_file: {_DATA} does not exist, expected an event file, as `make data` makes one"
+    )
 
 
 def _input_file(output_dir: Path) -> Path:

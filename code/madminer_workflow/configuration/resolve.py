@@ -41,6 +41,7 @@ from madminer_workflow.configuration.schema import (
     meant_by,
     shown,
     subschema,
+    uses,
     validate,
 )
 from madminer_workflow.configuration.sweep import SPREADING
@@ -111,6 +112,9 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
         training = block.get("training", {}) | dict(overrides or {})
         document = document | {method: block | {"training": training}}
         validate(document, own)
+        for name in overrides or {}:
+            if method in METHODS and not uses(method, subschema("training", name)):
+                log.warning("%s: not used by %s", name, method)
         return Learner(
             seed=_seed(document),
             name=method,
