@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from madminer_workflow.estimators.activations import ACTIVATIONS
 from madminer_workflow.estimators.dense import TILE, Dense, tiles
-from madminer_workflow.estimators.networks import ACTIVATIONS, score_network, seeded
+from madminer_workflow.estimators.networks import score_network, seeded
 
 
 @pytest.mark.parametrize("hidden_layers", [(8,), (64, 64, 64)])

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import fit, model
+from madminer_workflow.estimators.activations import ACTIVATIONS
 from madminer_workflow.estimators.network_model import NetworkModel
-from madminer_workflow.estimators.networks import ACTIVATIONS
 
 THETAS = np.random.default_rng(4).uniform(-1, 1, (13, 2))
 RATIOS = [("alices", "parameterized"), ("alices", "quadratic"), ("scandal", "parameterized")]

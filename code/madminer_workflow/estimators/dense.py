@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from madminer_workflow.estimators.networks import activation_function
+from madminer_workflow.estimators.activations import activation_function
 
 __all__ = ["TILE", "Dense", "tiles"]
 

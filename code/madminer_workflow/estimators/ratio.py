@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from madminer_workflow.estimators.chebyshev import interpolated
 from madminer_workflow.estimators.dense import Dense, tiles
@@ -15,7 +15,8 @@ from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.losses import loss_of, uses_score
 from madminer_workflow.estimators.model import event_blocks
 from madminer_workflow.estimators.network_model import NetworkModel, as_tensor, as_tensors
-from madminer_workflow.estimators.networks import ratio_network
+from madminer_workflow.estimators.networks import QuadraticNetwork
+from madminer_workflow.estimators.ratio_network import RatioNetwork
 from madminer_workflow.estimators.threads import single_thread
 from madminer_workflow.estimators.training import Tensors
 from madminer_workflow.sampling.samples import Samples
@@ -27,6 +28,8 @@ Floats = NDArray[np.float64]
 
 class RatioModel(NetworkModel):
     """A network for log r(x|theta) that is trained with MadMiner's loss functions."""
+
+    network: RatioNetwork | QuadraticNetwork
 
     def tensors(self, samples: Samples) -> Tensors:
         """Returns what the loss needs of samples, (sample, …) each.
@@ -49,15 +52,16 @@ class RatioModel(NetworkModel):
             batch: Some rows of the tensors.
         """
         alpha = self.description.training.alpha
-        s_hat, log_r, t_hat = self.network(
-            batch["theta"].detach(),
-            batch["x"],
-            track_score=uses_score(self.method, alpha),
-        )
+        theta, x, labels = batch["theta"], batch["x"], (batch["y"], batch.get("r_xz"))
+        if uses_score(self.method, alpha):
+            log_r, t_hat = self.network.with_score(theta, x, wanted=batch["y"][:, 0] == 0)
+        else:
+            log_r, t_hat = self.network(theta, x, track_score=False)[1], None
         if torch.isnan(log_r).any():
             return torch.sum(log_r)  # where the cross-entropy of PyTorch would raise an error
-        labels = batch["y"], batch.get("r_xz"), batch.get("t_xz")
-        return loss_of(self.method, alpha)(s_hat, log_r, t_hat, None, *labels, None)
+        return loss_of(self.method, alpha)(
+            None, log_r, t_hat, None, *labels, batch.get("t_xz"), None
+        )
 
     @single_thread()
     @torch.no_grad()
@@ -87,10 +91,10 @@ class ParameterizedRatio(RatioModel):
         """
         return ParameterScaler.standard(samples.theta)
 
-    def build_network(self) -> nn.Module:
+    def build_network(self) -> RatioNetwork:
         """Returns the network of the description, with initial weights."""
         training = self.description.training
-        return ratio_network(
+        return RatioNetwork(
             len(self.description.inputs),
             len(self.parameters),
             training.hidden_layers,
