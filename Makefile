@@ -26,6 +26,8 @@ PORT = 5000
 NAME =
 METHOD = quadratic
 TRIALS = 30
+ROWS =
+REPEATS =
 # Also as variables of the environment, as the password DOCKERPASS can only be.
 BASE_IMAGE ?=
 DOCKER_BUILD_ARGS ?=
@@ -33,7 +35,7 @@ DOCKERUSER ?=
 REGISTRY ?=
 
 # Recipes read them from the environment, where quotes and blanks are harmless.
-export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS NAME
+export DATA_FILE INPUT_FILE PROFILE OUTPUT_DIR JOBS FORCE UNTIL STEP DETAILS PLANNED PRESET EVENTS SEED PRESETS SEEDS PORT METHOD TRIALS NAME ROWS REPEATS
 export RUNTIME IMAGE MEMORY GPU BACKEND SITE KEEP BASE_IMAGE DOCKER_BUILD_ARGS DOCKERUSER REGISTRY
 
 DEFAULT_DATA = data/dummy_data.h5
@@ -47,7 +49,7 @@ SOURCES = $(wildcard code tests benchmarks)
 .DELETE_ON_ERROR:
 .PHONY: help environment data yadage-run image shell plan status logs dag verify coverage
 .PHONY: validate validate-spec validate-reana build check-image push check test test-long test-cluster
-.PHONY: benchmark ui runs track register tune clean
+.PHONY: bench bench-full benchmark ui runs track register tune clean
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,6 +143,13 @@ test-long: .venv/.requirements-dev.lock ## Run the tests that take minutes each
 
 test-cluster: .venv/.requirements-dev.lock ## Run those that need containers, batch systems or REANA
 	OMP_NUM_THREADS=1 $(VENV) -m pytest -m cluster
+
+bench: environment ## Compare cost and results with MadMiner's, in minutes (ROWS REPEATS)
+	@$(VENV) -m benchmarks --rows "$$ROWS" --repeats "$${REPEATS:-1}"
+
+bench-full: environment ## The same at the sizes of docs/performance.md, in hours; updates it (ROWS REPEATS)
+	@$(VENV) -m benchmarks --full --rows "$$ROWS" --repeats "$${REPEATS:-3}"
+	@$(VENV) -m benchmarks.table
 
 benchmark: environment ## Measure what the scheduler costs, with our plugins and without
 	@OMP_NUM_THREADS=1 $(VENV) benchmarks/scheduler.py

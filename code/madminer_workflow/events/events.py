@@ -47,8 +47,8 @@ class Events:
         scale = len(self) / max(len(indices), 1)
         return replace(
             self,
-            x=self.x[indices],
-            weights=self.weights[indices] * scale,
+            x=self.x.take(indices, axis=0),
+            weights=self.weights.take(indices, axis=0) * scale,
             sampled_from=self.sampled_from[indices],
         )
 
@@ -116,18 +116,23 @@ def read_events(header: Header) -> Events:
     with opened(header.path) as file:
         x = file["samples/observations"][()].astype(float, copy=False)
         weights = file["samples/weights"][()].astype(float, copy=False)
-        sampled_from = file["samples/sampling_benchmarks"][()].astype(np.int64)
-    weights = np.ascontiguousarray(weights[:, header.benchmark_columns])
+        sampled_from = file["samples/sampling_benchmarks"][()].astype(np.int64, copy=False)
+    if len(header.benchmark_columns) < weights.shape[1]:
+        weights = np.ascontiguousarray(weights[:, header.benchmark_columns])
     for name, array in (("observables", x), ("weights", weights)):
-        bad = np.count_nonzero(~np.isfinite(array).all(axis=1))
-        if bad:
+        finite = np.isfinite(array)
+        if not finite.all():
+            bad = np.count_nonzero(~finite.all(axis=1))
             raise InputError(f"{header.path}: {bad} events with {name} that are not finite numbers")
     weights *= _shares(header, sampled_from)[:, None]
     return Events(header, x, weights, sampled_from)
 
 
 def _shares(header: Header, sampled_from: NDArray[np.int64]) -> Floats:
-    """Returns the share of the cross section that the sample of each event stands for, (event,)."""
+    """Returns the share of the cross section that the sample of each event stands for, (event,).
+
+    If it is the same for all events, it is there once, (1,).
+    """
     first, last, n = sampled_from.min(), sampled_from.max(), len(header.n_sampled)
     if not -1 <= first <= last < n:
         raise InputError(
@@ -136,6 +141,6 @@ def _shares(header: Header, sampled_from: NDArray[np.int64]) -> Floats:
         )
     total = header.n_sampled.sum()
     if total == 0:
-        return np.ones(len(sampled_from))
+        return np.ones(1)
     shares = np.append(header.n_sampled / total, 1.0)  # the last entry serves background, -1
-    return np.asarray(shares[sampled_from])
+    return np.asarray(shares[sampled_from[:1] if first == last else sampled_from])

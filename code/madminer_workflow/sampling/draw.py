@@ -40,8 +40,8 @@ def draw(
     Returns:
         Indices of the drawn events, those of the first point first, (sample,).
     """
-    total = coefficients @ weights.sum(axis=0)
-    envelope = np.abs(coefficients) @ np.abs(weights).sum(axis=0)
+    total = coefficients @ np.einsum("eb->b", weights)
+    envelope = np.abs(coefficients) @ np.einsum("eb->b", np.abs(weights))
     by_rejection = COST_OF_A_PROPOSAL * counts * envelope < total * len(weights)
     owner = np.repeat(np.arange(len(counts)), counts)
     drawn = np.empty(len(owner), np.int64)
@@ -69,19 +69,24 @@ def _reject(
     weights: Floats, coefficients: Floats, counts: Indices, rng: np.random.Generator
 ) -> Indices:
     """Draws by rejection at all points together; the first proposal accepted is the sample."""
-    cumulative = np.cumsum(np.ascontiguousarray(np.abs(weights.T)), axis=1)
+    cumulative = np.empty(weights.shape[::-1])
+    for row, column in zip(cumulative, weights.T, strict=True):
+        np.cumsum(np.abs(column), out=row)
     shares = np.cumsum(np.abs(coefficients) * cumulative[:, -1], axis=1)
     owner = np.repeat(np.arange(len(counts)), counts)
     drawn, pending, repeats = np.empty(len(owner), np.int64), np.arange(len(owner)), 1
+    found = np.zeros(len(owner), bool)
     while len(pending):
         sample = np.repeat(pending[:BLOCK], repeats)
         theta = owner[sample]
-        proposal = _propose(cumulative, shares[theta], rng)
-        terms = weights[proposal] * coefficients[theta]
-        accepted = rng.random(len(sample)) * np.abs(terms).sum(axis=1) < terms.sum(axis=1)
-        found, first = np.unique(sample[accepted], return_index=True)
-        drawn[found] = proposal[accepted][first]
-        pending = np.setdiff1d(pending, found, assume_unique=True)
+        proposal = _propose(cumulative, shares.take(theta, axis=0), rng)
+        terms = weights.take(proposal, axis=0) * coefficients.take(theta, axis=0)
+        weight, largest = np.einsum("pb->p", terms), np.einsum("pb->p", np.abs(terms))
+        accepted = rng.random(len(sample)) * largest < weight
+        sample, proposal = sample[accepted], proposal[accepted]
+        drawn[sample[::-1]] = proposal[::-1]  # the first one of several is written last
+        found[sample] = True
+        pending = pending[~found[pending]]
         # The few samples that are hard to find get ever more proposals at a time.
         repeats = max(1, min(2 * repeats, BLOCK // max(1, len(pending))))
     return drawn
@@ -96,7 +101,7 @@ def _propose(cumulative: Floats, shares: Floats, rng: np.random.Generator) -> In
         rng: Randomness.
     """
     height = shares[:, -1] * (1.0 - rng.random(len(shares)))
-    benchmark = (shares < height[:, None]).sum(axis=1)
+    benchmark = np.count_nonzero(height > shares.T, axis=0)
     proposal = np.empty(len(shares), np.int64)
     for b, row in enumerate(cumulative):
         chosen = benchmark == b
@@ -110,4 +115,7 @@ def _pick(cumulative: Floats, number: np.int64 | int, rng: np.random.Generator) 
     The random numbers are in (0, 1], so that an increment of zero is never hit.
     """
     height = cumulative[-1] * (1.0 - rng.random(number))
-    return np.asarray(np.searchsorted(cumulative, height), np.int64)
+    order = np.argsort(height)  # neighbours are found in the cache
+    positions = np.empty(len(height), np.int64)
+    positions[order] = np.searchsorted(cumulative, height[order])
+    return positions

@@ -25,10 +25,10 @@ def joint_ratio(weights: Floats, totals: Floats, numerator: Floats, references: 
         numerator: Morphing weights of each sample's theta_0, (sample, benchmark).
         references: Morphing weights of the reference points theta_1k, (reference, benchmark).
     """
-    density = np.maximum((weights * numerator).sum(axis=1), 0) / (totals * numerator).sum(axis=1)
+    density = np.maximum(_dot(weights, numerator), 0) / _dot(totals, numerator)
     parts = np.maximum(weights @ references.T, 0) / (totals @ references.T)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(density > 0, density / parts.mean(axis=1), 0.0))
+        return np.where(density > 0, density / parts.mean(axis=1), 0.0)
 
 
 def joint_score(weights: Floats, totals: Floats, numerator: Floats, gradients: Floats) -> Floats:
@@ -42,8 +42,13 @@ def joint_score(weights: Floats, totals: Floats, numerator: Floats, gradients: F
         numerator: Morphing weights of each sample's theta_0, (sample, benchmark).
         gradients: Their derivatives by the parameters, (sample, parameter, benchmark).
     """
-    weight = (weights * numerator).sum(axis=1)
+    weight = _dot(weights, numerator)
     slope = np.einsum("sb,spb->sp", weights, gradients)
     relative = np.divide(slope.T, weight, out=np.zeros_like(slope.T), where=weight > 0)
-    mean = np.einsum("sb,spb->sp", totals, gradients).T / (totals * numerator).sum(axis=1)
+    mean = np.einsum("sb,spb->sp", totals, gradients).T / _dot(totals, numerator)
     return np.where(weight > 0, relative - mean, 0.0).T
+
+
+def _dot(first: Floats, second: Floats) -> Floats:
+    """Returns the scalar products of rows, (sample,)."""
+    return np.asarray(np.einsum("sb,sb->s", first, second))

@@ -162,7 +162,7 @@ def draw_samples(method: Method, events: Events, n: int, rng: np.random.Generato
         n_thetas=len(theta_0),
         effective_samples=float(drawn.effective_samples.min()),
         x=drawn.x,
-        theta=theta_0[owner],
+        theta=theta_0.take(owner, axis=0),
         y=y,
         r_xz=r_xz,
         t_xz=t_xz,
@@ -270,12 +270,13 @@ def _labels(
     reference: Floats,
 ) -> tuple[Floats | None, Floats | None]:
     """Returns the joint ratio of ratio methods and the joint score of methods that use it."""
-    numerator, r_xz, t_xz = header.weights(theta_0)[owner], None, None
+    totals, numerator = drawn.totals, header.weights(theta_0).take(owner, axis=0)
+    r_xz = t_xz = None
     if spec.kind == "ratio":
-        r_xz = joint_ratio(drawn.weights, drawn.totals, numerator, header.weights(reference))
+        r_xz = joint_ratio(drawn.weights, totals, numerator, header.weights(reference))
     if spec.uses_joint_score:
         if header.morphing is None:
             raise InputError(f"{spec.name}: needs the score, but {header.path} has no morphing")
-        gradients = header.morphing.gradients(theta_0)[owner]
-        t_xz = joint_score(drawn.weights, drawn.totals, numerator, gradients)
+        gradients = header.morphing.gradients(theta_0).take(owner, axis=0)
+        t_xz = joint_score(drawn.weights, totals, numerator, gradients)
     return r_xz, t_xz

@@ -49,7 +49,10 @@ def split(n_events: int, splits: Splits, seed: int) -> Partition:
     """
     edges = np.rint(np.cumsum([splits.train, splits.validation]) * n_events).astype(np.int64)
     permutation = np.random.default_rng(seed).permutation(n_events)
-    parts = [np.sort(part) for part in np.split(permutation, edges)]
+    part_of = np.empty(n_events, np.int8)
+    for number, rows in enumerate(np.split(permutation, edges)):
+        part_of[rows] = number
+    parts = [np.flatnonzero(part_of == number) for number in range(3)]
     for name, part in zip(("train", "validation", "test"), parts, strict=True):
         if not len(part):
             fraction = getattr(splits, name)

@@ -24,20 +24,34 @@ class Unweighted:
     """Events drawn at parameter points, those of the first point first.
 
     Attributes:
-        x: Observables, (sample, observable).
-        weights: Weights at the benchmarks, (sample, benchmark).
-        totals: Sums of these weights over all events that the sample was drawn from,
-            (sample, benchmark).
+        events: The events that they were drawn from.
+        rows: Which of the events each sample is, (sample,).
+        weights: Their weights at the benchmarks, (sample, benchmark).
+        thetas: Which of the parameter points each sample was drawn at, (sample,).
+        totals_at: Sums of the weights over all events that each parameter point was drawn from,
+            (theta, benchmark).
         effective_samples: Effective number of events (sum w)^2 / sum w^2 that each parameter
             point was drawn from, (theta,).
         negative: Share of negative weights in the sum of the absolute weights.
     """
 
-    x: Floats
+    events: Events
+    rows: Indices
     weights: Floats
-    totals: Floats
+    thetas: Indices
+    totals_at: Floats
     effective_samples: Floats
     negative: float
+
+    @property
+    def x(self) -> Floats:
+        """Observables, (sample, observable)."""
+        return self.events.x.take(self.rows, axis=0)
+
+    @property
+    def totals(self) -> Floats:
+        """The sums of weights that belong to each sample, (sample, benchmark)."""
+        return self.totals_at.take(self.thetas, axis=0)
 
     def take(self, indices: Indices) -> Unweighted:
         """Returns the samples in another order.
@@ -45,8 +59,8 @@ class Unweighted:
         Args:
             indices: Which samples, (sample,).
         """
-        chosen = {name: getattr(self, name)[indices] for name in ("x", "weights", "totals")}
-        return replace(self, **chosen)
+        names = ("rows", "weights", "thetas")
+        return replace(self, **{name: getattr(self, name).take(indices, axis=0) for name in names})
 
 
 def unweight(
@@ -67,18 +81,18 @@ def unweight(
     """
     coefficients = events.header.weights(thetas)
     owner = np.repeat(np.arange(len(thetas)), counts)
-    drawn = np.empty(len(owner), np.int64)
-    weights, totals = np.empty((2, len(owner), coefficients.shape[1]))
+    drawn, weights = np.empty(len(owner), np.int64), np.empty((len(owner), coefficients.shape[1]))
+    totals = np.empty_like(coefficients)
     effective, negative = np.empty((2, len(thetas)))
     for which, indices, pool in pools(events, thetas):
-        total = pool.sum(axis=0)
+        totals[which] = total = np.einsum("eb->b", pool)
         _check_positive(events.header, thetas, coefficients @ total)
         effective[which] = _effective_samples(pool, coefficients[which])
         negative[which] = _negative_share(pool, coefficients[which])
         rows = draw(pool, coefficients[which], counts[which], rng)
-        samples = np.isin(owner, which)
-        drawn[samples], weights[samples], totals[samples] = indices[rows], pool[rows], total
-    return Unweighted(events.x[drawn], weights, totals, effective, float(negative.mean()))
+        samples = np.flatnonzero(np.isin(owner, which))
+        drawn[samples], weights[samples] = indices.take(rows), pool.take(rows, axis=0)
+    return Unweighted(events, drawn, weights, owner, totals, effective, float(negative.mean()))
 
 
 def pools(events: Events, thetas: Floats) -> Iterator[tuple[Indices, Indices, Floats]]:
@@ -96,7 +110,7 @@ def pools(events: Events, thetas: Floats) -> Iterator[tuple[Indices, Indices, Fl
     """
     header, sampled_from = events.header, events.sampled_from
     columns = enumerate(header.benchmark_columns)
-    present = [b for b, c in columns if np.any(sampled_from == c) and header.n_sampled[c]]
+    present = [b for b, c in columns if header.n_sampled[c] and np.any(sampled_from == c)]
     if not present:
         yield np.arange(len(thetas)), np.arange(len(events)), events.weights
         return
@@ -104,11 +118,15 @@ def pools(events: Events, thetas: Floats) -> Iterator[tuple[Indices, Indices, Fl
     closest = np.array(present)[(difference**2).sum(axis=2).argmin(axis=1)]
     for benchmark in np.unique(closest):
         column = header.benchmark_columns[benchmark]
+        which = np.flatnonzero(closest == benchmark)
         indices = np.flatnonzero((sampled_from == column) | (sampled_from < 0))
         # Signal events carry the share of their benchmark, here they stand for the whole signal.
         scale = header.n_sampled.sum() / header.n_sampled[column]
+        if len(indices) == len(events) and scale == 1.0:
+            yield which, indices, events.weights
+            return
         scales = np.where(sampled_from[indices] < 0, 1.0, scale)[:, None]
-        yield np.flatnonzero(closest == benchmark), indices, events.weights[indices] * scales
+        yield which, indices, events.weights.take(indices, axis=0) * scales
 
 
 def _check_positive(header: Header, thetas: Floats, cross_sections: Floats) -> None:
@@ -122,11 +140,12 @@ def _check_positive(header: Header, thetas: Floats, cross_sections: Floats) -> N
 def _effective_samples(pool: Floats, coefficients: Floats) -> Floats:
     """Returns the effective number of events at each point, (theta,)."""
     squares = np.einsum("tb,bc,tc->t", coefficients, pool.T @ pool, coefficients)
-    return np.asarray((coefficients @ pool.sum(axis=0)) ** 2 / squares)
+    return np.asarray((coefficients @ np.einsum("eb->b", pool)) ** 2 / squares)
 
 
 def _negative_share(pool: Floats, coefficients: Floats) -> float:
     """Returns the share of negative weights at the points, or at some of them if there are many."""
-    stride = math.ceil(len(coefficients) * len(pool) / (16 * BLOCK))
+    stride = math.ceil(len(coefficients) * len(pool) / (4 * BLOCK))
     some = [pool @ row for row in coefficients[::stride]]
-    return float(sum(-np.minimum(w, 0).sum() for w in some) / sum(np.abs(w).sum() for w in some))
+    negative, total = -sum(w[w < 0].sum() for w in some), sum(w.sum() for w in some)
+    return float(negative / (total + 2 * negative))

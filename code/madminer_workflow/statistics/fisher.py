@@ -9,8 +9,9 @@ events, from the change of the matrix with the weight of each of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["FisherInformation", "PointEvents", "bin_numbers", "histogram", "joint", "score"]
 
 Floats = NDArray[np.float64]
+
+_BLOCK = 2**14
+"""Events whose contributions are computed at the same time: those fit into the cache."""
+
+Contributions: TypeAlias = Callable[[slice], Floats]
+"""Gives the changes of an information with some events, (parameter, parameter, event)."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +81,16 @@ def joint(events: PointEvents) -> tuple[FisherInformation, FisherInformation, Fi
     Args:
         events: Events and their weights at the point.
     """
-    full = _contributions(events, np.arange(len(events.weights)))
-    rate = _contributions(events, np.zeros(len(events.weights), np.int64))
+    full, rate = _contributions(events), _contributions(events, _one_group(events))
     return (
         _information("full", events, full, "Rate and shape, latent variables seen: upper bound."),
         _information("rate", events, rate, "The number of events alone."),
-        _information("kinematics", events, full - rate, "The shape alone: full minus rate."),
+        _information(
+            "kinematics",
+            events,
+            lambda some: full(some) - rate(some),
+            "The shape alone: full minus rate.",
+        ),
     )
 
 
@@ -120,36 +131,53 @@ def score(name: str, events: PointEvents, scores: Floats) -> FisherInformation:
         events: Events and their weights at the point.
         scores: Estimated score of each event, (event, parameter).
     """
-    rate = _contributions(events, np.zeros(len(events.weights), np.int64))
-    kinematics = events.luminosity_ipb * events.weights[:, None, None] * _square(scores)
-    return _information(name, events, rate + kinematics, "Rate and estimated score.")
+    rate = _contributions(events, _one_group(events))
+
+    def contributions(some: slice) -> Floats:
+        t = scores[some].T
+        return rate(some) + events.luminosity_ipb * events.weights[some] * (t[:, None] * t)
+
+    return _information(name, events, contributions, "Rate and estimated score.")
 
 
-def _contributions(events: PointEvents, groups: NDArray[np.int64]) -> Floats:
-    """Returns the change of the information with each event, (event, parameter, parameter).
+def _one_group(events: PointEvents) -> NDArray[np.int64]:
+    """Returns the group of each event if there is one only, (event,)."""
+    return np.zeros(len(events.weights), np.int64)
+
+
+def _contributions(events: PointEvents, groups: NDArray[np.int64] | None = None) -> Contributions:
+    """Returns what gives the change of the information with each event.
 
     The information of a group is homogeneous of degree one in the weights of its events, so the
     changes sum up to it. Groups without positive cross section carry none.
+
+    Args:
+        events: The events.
+        groups: The group of each event, (event,); each event is one if not given.
     """
-    n_groups = int(groups.max()) + 1
-    s = np.bincount(groups, events.weights, n_groups)
-    gradient = np.stack([np.bincount(groups, g, n_groups) for g in events.gradients.T], axis=1)
-    relative = (gradient / np.where(s > 0.0, s, np.inf)[:, None])[groups]
-    cross = events.gradients[:, :, None] * relative[:, None, :]
-    change = cross + cross.transpose(0, 2, 1) - events.weights[:, None, None] * _square(relative)
-    return np.asarray(events.luminosity_ipb * change)
+    gradients, weights = np.ascontiguousarray(events.gradients.T), events.weights
+    sums, s = gradients, weights
+    if groups is not None:
+        s = np.asarray(np.bincount(groups, weights), float)
+        sums = np.stack([np.bincount(groups, gradient) for gradient in gradients])
+    slopes = sums / np.where(s > 0.0, s, np.inf)
+
+    def contributions(some: slice) -> Floats:
+        slope = slopes[:, some if groups is None else groups[some]]
+        cross = gradients[:, None, some] * slope
+        change = cross + cross.transpose(1, 0, 2) - weights[some] * (slope[:, None] * slope)
+        return np.asarray(events.luminosity_ipb * change)
+
+    return contributions
 
 
 def _information(
-    name: str, events: PointEvents, contributions: Floats, description: str
+    name: str, events: PointEvents, contributions: Contributions, description: str
 ) -> FisherInformation:
-    """Returns the sum of contributions, (event, parameter, parameter), and its uncertainty."""
-    uncertainty = np.sqrt((contributions**2).sum(axis=0))
-    return FisherInformation(
-        name, events.theta, contributions.sum(axis=0), uncertainty, description
-    )
-
-
-def _square(vectors: Floats) -> Floats:
-    """Returns the outer product of each vector with itself, (event, parameter, parameter)."""
-    return np.asarray(vectors[:, :, None] * vectors[:, None, :])
+    """Returns the sum of contributions and its uncertainty."""
+    matrix, variance = np.zeros((2, *[len(events.theta)] * 2))
+    for start in range(0, len(events.weights), _BLOCK):
+        some = contributions(slice(start, start + _BLOCK))
+        matrix += some.sum(axis=2)
+        variance += np.einsum("ijn,ijn->ij", some, some)
+    return FisherInformation(name, events.theta, matrix, np.sqrt(variance), description)

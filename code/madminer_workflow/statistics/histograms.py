@@ -67,14 +67,7 @@ class Binning:
             weights: Weight of each event, (event,); negative weights count as zero.
             n_bins: Number of bins in each dimension.
         """
-        weights = np.maximum(weights, 0.0)
-        parents = np.zeros(len(values), np.int64)
-        binning = cls(())
-        for column, n in zip(np.asarray(values, float).T, n_bins, strict=True):
-            cuts = _quantile_cuts(column, weights, parents, binning.n_bins, n)
-            binning = cls((*binning.cuts, cuts))
-            parents = _index(column, cuts, parents)
-        return binning
+        return _quantiles(values, weights, n_bins)[0]
 
     @property
     def n_bins(self) -> int:
@@ -99,8 +92,7 @@ class Binning:
             values: Values of the events, (event, dimension).
             weights: Weights of the events, (event, weight).
         """
-        index = self.index(values)
-        return np.stack([np.bincount(index, w, self.n_bins) for w in weights.T])
+        return _filled(self.index(values), weights, self.n_bins)
 
 
 @dataclass(frozen=True)
@@ -265,8 +257,9 @@ def mixture(weights: Floats) -> Floats:
     Args:
         weights: Weight at each benchmark, (event, benchmark).
     """
-    totals = weights.sum(axis=0)
-    return np.asarray((weights[:, totals > 0.0] / totals[totals > 0.0]).mean(axis=1))
+    totals = np.einsum("eb->b", weights)
+    shares = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0.0)
+    return np.asarray(weights @ (shares / max(np.count_nonzero(shares), 1)))
 
 
 def templates(values: Floats, weights: Floats, n_bins: Sequence[int]) -> Templates:
@@ -277,8 +270,8 @@ def templates(values: Floats, weights: Floats, n_bins: Sequence[int]) -> Templat
         weights: Weight at each benchmark, (event, benchmark).
         n_bins: Number of bins in each dimension.
     """
-    binning = Binning.quantiles(values, mixture(weights), n_bins)
-    return Templates(binning, binning.fill(values, weights))
+    binning, index = _quantiles(values, mixture(weights), n_bins)
+    return Templates(binning, _filled(index, weights, binning.n_bins))
 
 
 def sallino_templates(scores: Floats, weights: Floats, theta_ref: ArrayLike) -> SallinoTemplates:
@@ -297,11 +290,32 @@ def sallino_templates(scores: Floats, weights: Floats, theta_ref: ArrayLike) -> 
     return SallinoTemplates(np.asarray(theta_ref, float), cells, centres)
 
 
+def _quantiles(values: Floats, weights: Floats, n_bins: Sequence[int]) -> tuple[Binning, Integers]:
+    """Returns what `Binning.quantiles` does, and the bin of each event."""
+    weights = np.maximum(weights, 0.0)
+    index, binning = np.zeros(len(values), np.int64), Binning(())
+    for column, n in zip(np.asarray(values, float).T, n_bins, strict=True):
+        column = np.ascontiguousarray(column)
+        cuts = _quantile_cuts(column, weights, index, binning.n_bins, n)
+        binning = Binning((*binning.cuts, cuts))
+        index = _index(column, cuts, index)
+    return binning, index
+
+
+def _filled(index: Integers, weights: Floats, n_bins: int) -> Floats:
+    """Returns the sums of weights in bins, (weight, bin)."""
+    return np.stack([np.bincount(index, w, n_bins) for w in weights.T])
+
+
 def _quantile_cuts(
     column: Floats, weights: Floats, parents: Integers, n_parents: int, n_bins: int
 ) -> Floats:
     """Returns the inner edges that cut each bin so far at quantiles of its weight."""
-    order = np.lexsort((column, parents))
+    order = np.argsort(column)
+    if n_parents > 1:
+        # Sorting by the parents as well is cheap, since there are few of them.
+        kind = np.uint16 if n_parents <= 2**16 else np.int64
+        order = order[np.argsort(parents[order].astype(kind), kind="stable")]
     cumulative = np.cumsum(weights[order])
     last = np.searchsorted(parents[order], np.arange(n_parents), side="right")
     ends = np.append(0.0, cumulative)[last]
@@ -322,6 +336,8 @@ def _levels(n_bins: int) -> Floats:
 def _index(column: Floats, cuts: Floats, parents: Integers) -> Integers:
     """Returns the bins of events that the bins so far fall into when cut once more, (event,)."""
     n_parents, n_cuts = cuts.shape
+    if n_parents == 1:
+        return np.searchsorted(cuts[0], column, side="right")
     below = np.searchsorted(
         _lexicographic(np.repeat(np.arange(n_parents), n_cuts), cuts.ravel()),
         _lexicographic(parents, column),

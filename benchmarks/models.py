@@ -1,0 +1,63 @@
+"""One network in both worlds, hardly trained: what it says does not matter, but it is the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from madminer_workflow.configuration.model import Learner, Method, Sampling, Thetas, Training
+from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
+from madminer_workflow.estimators.score import LocalScore
+from madminer_workflow.events import Events
+from madminer_workflow.sampling import draw_samples
+
+__all__ = ["madminer_score", "score"]
+
+_FOLDER = Path(__file__).parents[1] / "build" / "models"
+_SM = Thetas("benchmark", benchmarks=("sm",))
+_TRAINING = Training(1, 1, 1, (100,), "tanh", 2, 128, 1e-3, 1e-4, 0.0, 0)
+
+
+def score(events: Events) -> LocalScore:
+    """Returns a network for the score at the Standard Model, without transformations of ours.
+
+    Args:
+        events: The events, some of which it learns from.
+    """
+    method = Method("sally", "parameterized", Sampling(_SM, _SM, 0, 0, 0, 0.0), _TRAINING)
+    samples = draw_samples(method, events, 2000, np.random.default_rng(1))
+    learner = Learner(1, "sally", "parameterized", _TRAINING)
+    model, _ = LocalScore.fit(learner, samples, samples, 0, lambda _: None)
+    model.description = replace(
+        model.description,
+        observable_scaler=_standard(samples.x),
+        parameter_scaler=ParameterScaler(*np.array([[0.0, 0.0], [1.0, 1.0]])),
+    )
+    return model
+
+
+def madminer_score(model: LocalScore) -> str:
+    """Writes the same network as MadMiner writes its own; returns the name to load it with.
+
+    Args:
+        model: The network.
+    """
+    from madminer.ml import ScoreEstimator
+
+    estimator: Any = ScoreEstimator(n_hidden=model.description.training.hidden_layers)
+    estimator.n_observables, estimator.n_parameters = len(model.observables), len(model.parameters)
+    estimator._create_model()
+    estimator.model.load_state_dict(model.network.state_dict())
+    scaler = model.description.observable_scaler
+    estimator.x_scaling_means, estimator.x_scaling_stds = scaler.center, scaler.scale
+    estimator.save(str(_FOLDER / "score"))
+    return str(_FOLDER / "score")
+
+
+def _standard(x: np.typing.NDArray[np.float64]) -> ObservableScaler:
+    """Returns MadMiner's scaling of observables: mean zero and standard deviation one."""
+    infinite = np.full(x.shape[1], np.inf)
+    return ObservableScaler(-infinite, infinite, np.zeros(x.shape[1], bool), x.mean(0), x.std(0))

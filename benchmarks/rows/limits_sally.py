@@ -1,0 +1,72 @@
+"""Expected limits from a histogram of the score that a network estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.events import events_of
+from benchmarks.limits import compared, expected_limits, limit_of
+from benchmarks.row import Arrays, Check, Row, Sizes, Target
+from madminer_workflow.configuration.model import Splits
+from madminer_workflow.events import read_events, read_header
+from madminer_workflow.sampling import split
+
+__all__ = ["ROW"]
+
+_N_BINS = (8, 8)
+_SPLITS = Splits(train=0.6, validation=0.2, test=0.2)
+
+
+def ours(sizes: Sizes, resolution: str = "grid") -> Callable[[], Arrays]:
+    """Computes them from the held-out events of the file."""
+    from benchmarks.models import score
+
+    header = read_header(events_of(sizes["events"]))
+    model = score(read_events(header))
+
+    def work() -> Arrays:
+        events = read_events(header)
+        events = events.take(split(len(events), _SPLITS, seed=1).test)
+        return limit_of(events, model.score(events.x), _N_BINS, sizes[resolution])
+
+    return work
+
+
+def ours_fine(sizes: Sizes) -> Callable[[], Arrays]:
+    """Computes them on a finer grid."""
+    return ours(sizes, "fine")
+
+
+def madminer(sizes: Sizes) -> Callable[[], Arrays]:
+    """Computes them with MadMiner and the same network."""
+    from benchmarks.madminer_compat import patch
+
+    patch()
+    from benchmarks.models import madminer_score, score
+
+    path = events_of(sizes["events"])
+    model = madminer_score(score(read_events(read_header(path))))
+    return expected_limits(path, sizes["grid"], mode="sally", model_file=model, hist_bins=_N_BINS)
+
+
+def check(sizes: Sizes, results: Mapping[str, Arrays]) -> Sequence[Check]:
+    """Compares the results for the same events and bins."""
+    from benchmarks.models import score
+
+    path = events_of(sizes["events"])
+    model = score(read_events(read_header(path)))
+    return compared(sizes, results["madminer"], path, lambda events: model.score(events.x))
+
+
+ROW = Row(
+    title="limits from a histogram of the estimated score",
+    works={"ours": ours, "ours, fine grid": ours_fine, "madminer": madminer},
+    check=check,
+    targets=(
+        Target.faster_than("madminer", 50),
+        Target.memory(1000),
+        Target.memory(1000, "ours, fine grid"),
+    ),
+    quick={"events": 100_000, "grid": 15, "fine": 60},
+    full={"events": 1_000_000, "grid": 50, "fine": 200},
+)
