@@ -28,3 +28,17 @@ def test_tiles_cover_the_grid_once_in_bounded_pieces(shape: tuple[int, int]) -> 
         assert covered[events, thetas].size <= TILE
         covered[events, thetas] += 1
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("hidden_layers", [(8,), (16, 16, 16)])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_slopes_are_the_derivatives(activation: str, hidden_layers: tuple[int, ...]) -> None:
+    with seeded(1):
+        network = score_network(5, 1, hidden_layers, activation)
+    x = torch.randn(200, 5, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    (expected,) = torch.autograd.grad(network(x).sum(), x)
+    dense = Dense.of_linear(network.get_submodule("layers"), activation)
+    with torch.no_grad():
+        h = torch.addmm(dense.first_bias, x, dense.first_weight)
+        found = dense.slope(h) @ dense.first_weight.T
+    np.testing.assert_allclose(found, expected, atol=1e-6)

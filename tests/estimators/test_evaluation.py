@@ -59,6 +59,32 @@ def test_ratios_on_a_grid_are_those_of_madminer(
     )
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scores_on_a_grid_are_those_of_madminer(
+    train: Callable[..., Any], x: NDArray[np.float64]
+) -> None:
+    from madminer.utils.ml.eval import evaluate_ratio_model
+
+    trained = train("alices", hidden_layers=(32, 32))
+    scaler = trained.description.parameter_scaler
+    inputs = trained.description.observable_scaler(x).astype(np.float32)
+    expected = [
+        evaluate_ratio_model(
+            trained.network,
+            "parameterized_ratio",
+            theta0s=[theta],
+            xs=inputs,
+            run_on_gpu=False,
+            evaluate_score=True,
+        )[2]
+        for theta in scaler(THETAS).astype(np.float32)
+    ]
+    blocks = [block for _, block in trained.score_blocks(x, THETAS)]
+    np.testing.assert_allclose(
+        np.concatenate(blocks), scaler.unscale_scores(np.swapaxes(expected, 0, 1)), atol=1e-6
+    )
+
+
 @pytest.mark.parametrize("activation", ["tanh", "silu"])
 @pytest.mark.parametrize(("name", "estimator"), RATIOS)
 def test_a_grid_and_single_pairs_agree(

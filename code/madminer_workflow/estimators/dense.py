@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from madminer_workflow.estimators.activations import activation_function
+from madminer_workflow.estimators.activations import activation_function, curve
 
 __all__ = ["TILE", "Dense", "tiles"]
 
@@ -46,6 +46,7 @@ class Dense:
         (self.first_weight, self.first_bias), *self._rest = single
         self._in_place = activation == "tanh"
         self._activation = activation_function(activation)
+        self._curve = curve("sigmoid" if self._in_place else activation)
 
     @classmethod
     def of_linear(cls, layers: nn.Module, activation: str) -> Dense:
@@ -67,6 +68,25 @@ class Dense:
         for weight, bias in self._rest:
             h = torch.addmm(bias, h.sigmoid_() if self._in_place else self._activation(h), weight)
         return h
+
+    def slope(self, h: Tensor) -> Tensor:
+        """Returns the derivatives of the only output by the output of the first layer.
+
+        Args:
+            h: Output of the first layer, (pair, unit).
+
+        Returns:
+            The derivatives, (pair, unit).
+        """
+        slopes = []
+        for weight, bias in self._rest:
+            value, slope, _ = self._curve(h, 0)
+            slopes.append(slope)
+            h = torch.addmm(bias, value, weight)
+        back = torch.ones_like(h)
+        for (weight, _), slope in zip(reversed(self._rest), reversed(slopes), strict=True):
+            back = (back @ weight.T).mul_(slope)
+        return back
 
 
 def tiles(n_events: int, n_thetas: int) -> Iterator[tuple[slice, slice]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from madminer_workflow.sampling.samples import Samples
 __all__ = ["ParameterizedRatio", "RatioModel"]
 
 Floats = NDArray[np.float64]
+Rest = Callable[[Tensor], Tensor]
 
 
 class RatioModel(NetworkModel):
@@ -113,27 +114,57 @@ class ParameterizedRatio(RatioModel):
         """
         return interpolated(self._pairs, x, thetas)
 
+    def score_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
+        """Yields the score grad log p(x|theta) in blocks of events, in bounded memory.
+
+        Args:
+            x: Observables, (event, observable).
+            thetas: Parameter points, (theta, parameter).
+
+        Yields:
+            Which events, and their scores, (event, theta, parameter).
+        """
+        dense, n_parameters = self._dense(), len(self.parameters)
+        back = dense.first_weight[:n_parameters].T
+
+        def scores(h: Tensor) -> Tensor:
+            return dense.slope(h) @ back
+
+        for events, values in self._on_grid(dense, scores, n_parameters, x, thetas):
+            yield events, self.description.parameter_scaler.unscale_scores(values)
+
     def _pairs(self, x: Floats, thetas: Floats) -> Iterator[tuple[slice, Floats]]:
         """Yields log r in blocks of events, computed for each pair of event and point."""
-        points = self._thetas(thetas)
+        dense = self._dense()
+        for events, values in self._on_grid(dense, dense, 1, x, thetas):
+            yield events, values[..., 0]
+
+    def _dense(self) -> Dense:
+        """Returns the network for evaluation."""
         layers = self.network.get_submodule("layers")
-        dense = Dense.of_linear(layers, self.description.training.activation)
-        of_theta = points @ dense.first_weight[: len(self.parameters)]
-        for events in event_blocks(len(x), len(points)):
+        return Dense.of_linear(layers, self.description.training.activation)
+
+    def _on_grid(
+        self, dense: Dense, rest: Rest, n_outputs: int, x: ArrayLike, thetas: ArrayLike
+    ) -> Iterator[tuple[slice, Floats]]:
+        """Yields what follows from the first layer, in blocks of events, (event, theta, output)."""
+        x, points = np.asarray(x), self._thetas(thetas)
+        weight, n_parameters = dense.first_weight, points.shape[1]
+        of_theta = points @ weight[:n_parameters]
+        for events in event_blocks(len(x), len(points) * n_outputs):
             inputs = self._inputs(x[events])
-            weight = dense.first_weight[len(self.parameters) :]
-            of_x = torch.addmm(dense.first_bias, inputs, weight)
-            yield events, _on_grid(dense, of_x, of_theta)
+            of_x = torch.addmm(dense.first_bias, inputs, weight[n_parameters:])
+            yield events, _sums(rest, n_outputs, of_x, of_theta)
 
 
 @single_thread()
-def _on_grid(dense: Dense, of_x: Tensor, of_theta: Tensor) -> Floats:
-    """Returns the output for all sums of the parts of events and of points, (event, theta)."""
-    result = torch.empty(len(of_theta), len(of_x))
+def _sums(rest: Rest, n_outputs: int, of_x: Tensor, of_theta: Tensor) -> Floats:
+    """Returns the outputs for all sums of the parts of events and of points."""
+    result = torch.empty(len(of_theta), len(of_x), n_outputs)
     for events, thetas in tiles(len(of_x), len(of_theta)):
         h = of_x[events] + of_theta[thetas, None]
-        result[thetas, events] = dense(h.flatten(0, 1)).view(h.shape[:2])
-    return result.T.double().numpy()
+        result[thetas, events] = rest(h.flatten(0, 1)).view(*h.shape[:2], n_outputs)
+    return result.transpose(0, 1).double().numpy()
 
 
 def _column(values: Floats | None) -> Tensor | None:
