@@ -70,13 +70,10 @@ class Dense:
         return h
 
     def slope(self, h: Tensor) -> Tensor:
-        """Returns the derivatives of the only output by the output of the first layer.
+        """Returns the derivatives of the only output by that of the first layer, (pair, unit).
 
         Args:
-            h: Output of the first layer, (pair, unit).
-
-        Returns:
-            The derivatives, (pair, unit).
+            h: Output of the first layer, (pair, unit); it is overwritten.
         """
         slopes = []
         for weight, bias in self._rest:
