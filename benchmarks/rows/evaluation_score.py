@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.row import Arrays, Check, Row, Sizes, Target
 from benchmarks.rows import evaluation
 
 __all__ = ["ROW"]
 
+Floats = NDArray[np.float64]
+
 
 def ours(sizes: Sizes) -> Callable[[], Arrays]:
     """Evaluates log r and its score with our model, as MadMiner does."""
     model, pairs = evaluation.network(sizes), evaluation.grids(sizes)
 
-    def work() -> Arrays:
-        found = {}
-        for name, pair in pairs.items():
-            model.log_ratio(*pair)
-            found[name] = np.concatenate([block for _, block in model.score_blocks(*pair)])
-        return found
+    def scores(*pair: Floats) -> Floats:
+        return np.concatenate([block for _, _, block in model.score_blocks(*pair)])
 
-    return work
+    return lambda: {name: scores(*pair) for name, pair in pairs.items()}
 
 
 def madminer(sizes: Sizes) -> Callable[[], Arrays]:

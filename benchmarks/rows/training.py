@@ -62,8 +62,12 @@ def madminer(sizes: Sizes) -> Callable[[], Arrays]:
                 early_stopping=False,
                 n_workers=0,
             )
-        orders = {"train": np.array(orders[::2]), "validation": np.array(orders[1])}
-        return {"loss": losses[0], "weights": _weights(estimator.model), **orders}
+        return {
+            "loss": losses[0],
+            "weights": _weights(estimator.model),
+            "train": np.array(orders[::2]),
+            "validation": np.array(orders[1]),
+        }
 
     return work
 
@@ -137,14 +141,14 @@ def _trained(
     """Trains a network; returns the losses and the weights after the last epoch."""
     from madminer_workflow.estimators.training import minimise
 
-    tensors = [model.tensors(samples.take(rows)) for rows in (train, validation)]
-    last: list[NDArray[np.float32]] = [np.empty(0)]
+    tensors, others = (model.tensors(samples.take(rows)) for rows in (train, validation))
+    weights = []
 
     def keep(_: object) -> None:
-        last[0] = _weights(model.network)
+        weights.append(_weights(model.network))
 
-    history = minimise(model, *tensors, model.description.training, 1, keep)
-    return {"loss": history.train_loss, "weights": last[0]}
+    history = minimise(model, tensors, others, model.description.training, 1, keep)
+    return {"loss": history.train_loss, "weights": weights[-1]}
 
 
 @contextlib.contextmanager

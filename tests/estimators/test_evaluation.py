@@ -79,9 +79,10 @@ def test_scores_on_a_grid_are_those_of_madminer(
         )[2]
         for theta in scaler(THETAS).astype(np.float32)
     ]
-    blocks = [block for _, block in trained.score_blocks(x, THETAS)]
+    _, log_ratios, scores = zip(*trained.score_blocks(x, THETAS), strict=True)
+    np.testing.assert_allclose(np.concatenate(log_ratios), trained.log_ratio(x, THETAS), atol=1e-5)
     np.testing.assert_allclose(
-        np.concatenate(blocks), scaler.unscale_scores(np.swapaxes(expected, 0, 1)), atol=1e-6
+        np.concatenate(scores), scaler.unscale_scores(np.swapaxes(expected, 0, 1)), atol=1e-6
     )
 
 

@@ -69,8 +69,8 @@ class Dense:
             h = torch.addmm(bias, h.sigmoid_() if self._in_place else self._activation(h), weight)
         return h
 
-    def slope(self, h: Tensor) -> Tensor:
-        """Returns the derivatives of the only output by that of the first layer, (pair, unit).
+    def with_slope(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the only output, (pair, 1), and its derivatives by h, (pair, unit).
 
         Args:
             h: Output of the first layer, (pair, unit); it is overwritten.
@@ -83,7 +83,7 @@ class Dense:
         back = torch.ones_like(h)
         for (weight, _), slope in zip(reversed(self._rest), reversed(slopes), strict=True):
             back = (back @ weight.T).mul_(slope)
-        return back
+        return h, back
 
 
 def tiles(n_events: int, n_thetas: int) -> Iterator[tuple[slice, slice]]:

@@ -114,24 +114,28 @@ class ParameterizedRatio(RatioModel):
         """
         return interpolated(self._pairs, x, thetas)
 
-    def score_blocks(self, x: ArrayLike, thetas: ArrayLike) -> Iterator[tuple[slice, Floats]]:
-        """Yields the score grad log p(x|theta) in blocks of events, in bounded memory.
+    def score_blocks(
+        self, x: ArrayLike, thetas: ArrayLike
+    ) -> Iterator[tuple[slice, Floats, Floats]]:
+        """Yields log r and its score in blocks of events, in bounded memory.
 
         Args:
             x: Observables, (event, observable).
             thetas: Parameter points, (theta, parameter).
 
         Yields:
-            Which events, and their scores, (event, theta, parameter).
+            Which events, their log ratios, (event, theta), and scores, (event, theta, parameter).
         """
         dense, n_parameters = self._dense(), len(self.parameters)
         back = dense.first_weight[:n_parameters].T
 
-        def scores(h: Tensor) -> Tensor:
-            return dense.slope(h) @ back
+        def both(h: Tensor) -> Tensor:
+            log_r, slope = dense.with_slope(h)
+            return torch.cat((log_r, slope @ back), dim=1)
 
-        for events, values in self._on_grid(dense, scores, n_parameters, x, thetas):
-            yield events, self.description.parameter_scaler.unscale_scores(values)
+        for events, values in self._on_grid(dense, both, 1 + n_parameters, x, thetas):
+            unscaled = self.description.parameter_scaler.unscale_scores(values[..., 1:])
+            yield events, values[..., 0], unscaled
 
     def _pairs(self, x: Floats, thetas: Floats) -> Iterator[tuple[slice, Floats]]:
         """Yields log r in blocks of events, computed for each pair of event and point."""
