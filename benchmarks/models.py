@@ -89,8 +89,10 @@ def ratio(samples: Samples, training: Training = RATIO) -> ParameterizedRatio:
         observable_scaler=_standard(samples.x),
         parameter_scaler=ParameterScaler.standard(samples.theta),
     )
+    family: Any = ParameterizedRatio
     with seeded(1):
-        return ParameterizedRatio(description)
+        model: ParameterizedRatio = family(description)
+    return model
 
 
 def madminer_ratio(model: ParameterizedRatio) -> Any:

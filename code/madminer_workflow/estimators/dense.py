@@ -18,6 +18,10 @@ __all__ = ["TILE", "Dense", "tiles"]
 TILE = 1024
 """Pairs of event and parameter point that are computed at once: they fit the cache of a core."""
 
+_TILE_OF_GPU = 2**18  # which occupy it and need 100 MB a layer
+
+_CPU = torch.device("cpu")
+
 
 class Dense:
     """A dense network without gradients, from the input of its first activation function on.
@@ -86,19 +90,23 @@ class Dense:
         return h, back
 
 
-def tiles(n_events: int, n_thetas: int) -> Iterator[tuple[slice, slice]]:
+def tiles(
+    n_events: int, n_thetas: int, device: torch.device = _CPU
+) -> Iterator[tuple[slice, slice]]:
     """Yields slices of events and of parameter points that cover a grid.
 
     Args:
         n_events: Number of events.
         n_thetas: Number of parameter points.
+        device: Where the tiles are computed.
 
     Yields:
         The events and the parameter points of one tile.
     """
-    for event in range(0, n_events, TILE):
-        events = slice(event, min(event + TILE, n_events))
-        step = max(1, TILE // (events.stop - events.start))
+    size = TILE if device.type == "cpu" else _TILE_OF_GPU
+    for event in range(0, n_events, size):
+        events = slice(event, min(event + size, n_events))
+        step = max(1, size // (events.stop - events.start))
         for theta in range(0, n_thetas, step):
             yield events, slice(theta, min(theta + step, n_thetas))
 

@@ -14,7 +14,7 @@ from madminer_workflow.estimators.dense import Dense, tiles
 from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.losses import loss_of, uses_score
 from madminer_workflow.estimators.model import event_blocks
-from madminer_workflow.estimators.network_model import NetworkModel, as_tensor, as_tensors
+from madminer_workflow.estimators.network_model import NetworkModel, as_tensors
 from madminer_workflow.estimators.networks import QuadraticNetwork
 from madminer_workflow.estimators.ratio_network import RatioNetwork
 from madminer_workflow.estimators.threads import single_thread
@@ -41,8 +41,8 @@ class RatioModel(NetworkModel):
         return as_tensors(
             x=self._inputs(samples.x),
             theta=self._thetas(samples.theta),
-            y=_column(samples.y),
-            r_xz=_column(samples.r_xz),
+            y=self._column(samples.y),
+            r_xz=self._column(samples.r_xz),
             t_xz=self._scores(samples.t_xz),
         )
 
@@ -76,8 +76,12 @@ class RatioModel(NetworkModel):
         x, thetas, result = np.asarray(x), np.asarray(thetas), np.empty(len(np.asarray(x)))
         for rows in event_blocks(len(x), max(self.description.training.hidden_layers)):
             inputs = self._thetas(thetas[rows]), self._inputs(x[rows])
-            result[rows] = self.network(*inputs, track_score=False)[1][:, 0].numpy()
+            result[rows] = self.network(*inputs, track_score=False)[1][:, 0].cpu().numpy()
         return result
+
+    def _column(self, values: Floats | None) -> Tensor | None:
+        """Returns one number a sample as MadMiner wants it, (sample, 1)."""
+        return None if values is None else self._tensor(values)[:, None]
 
 
 class ParameterizedRatio(RatioModel):
@@ -164,13 +168,8 @@ class ParameterizedRatio(RatioModel):
 @single_thread()
 def _sums(rest: Rest, n_outputs: int, of_x: Tensor, of_theta: Tensor) -> Floats:
     """Returns the outputs for all sums of the parts of events and of points."""
-    result = torch.empty(len(of_theta), len(of_x), n_outputs)
-    for events, thetas in tiles(len(of_x), len(of_theta)):
+    result = of_x.new_empty(len(of_theta), len(of_x), n_outputs)
+    for events, thetas in tiles(len(of_x), len(of_theta), of_x.device):
         h = of_x[events] + of_theta[thetas, None]
         result[thetas, events] = rest(h.flatten(0, 1)).view(*h.shape[:2], n_outputs)
-    return result.transpose(0, 1).double().numpy()
-
-
-def _column(values: Floats | None) -> Tensor | None:
-    """Returns one number a sample as MadMiner wants it, (sample, 1)."""
-    return None if values is None else as_tensor(values)[:, None]
+    return result.transpose(0, 1).double().cpu().numpy()
