@@ -17,9 +17,9 @@ from madminer_workflow.estimators.score import LocalScore
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import Samples, draw_samples
 
-__all__ = ["RATIO", "madminer_ratio", "madminer_score", "ratio", "ratio_samples", "score"]
+__all__ = ["FOLDER", "RATIO", "madminer_ratio", "madminer_score", "ratio", "ratio_samples", "score"]
 
-_FOLDER = Path(__file__).parents[1] / "build" / "models"
+FOLDER = Path(__file__).parents[1] / "build" / "models"
 _SM = Thetas("benchmark", benchmarks=("sm",))
 RATIO = Training(1, 1, 1, (100, 100, 100), "tanh", 2, 1024, 1e-3, 1e-4, 1.0, 0)
 """Settings of networks for ratios."""
@@ -54,8 +54,8 @@ def madminer_score(model: LocalScore) -> str:
     from madminer.ml import ScoreEstimator
 
     estimator = _filled(model, ScoreEstimator, model.description.training.activation)
-    estimator.save(str(_FOLDER / "score"))
-    return str(_FOLDER / "score")
+    estimator.save(str(FOLDER / "score"))
+    return str(FOLDER / "score")
 
 
 def ratio_samples(events: Events, n: int) -> Samples:
