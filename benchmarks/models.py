@@ -14,10 +14,20 @@ from madminer_workflow.estimators.network_model import NetworkDescription
 from madminer_workflow.estimators.networks import seeded
 from madminer_workflow.estimators.ratio import ParameterizedRatio
 from madminer_workflow.estimators.score import LocalScore
+from madminer_workflow.estimators.weighted import WeightedQuadraticRatio
 from madminer_workflow.events import Events
-from madminer_workflow.sampling import Samples, draw_samples
+from madminer_workflow.sampling import Samples, draw_samples, weighted_samples
 
-__all__ = ["FOLDER", "RATIO", "madminer_ratio", "madminer_score", "ratio", "ratio_samples", "score"]
+__all__ = [
+    "FOLDER",
+    "RATIO",
+    "madminer_ratio",
+    "madminer_score",
+    "quadratic",
+    "ratio",
+    "ratio_samples",
+    "score",
+]
 
 FOLDER = Path(__file__).parents[1] / "build" / "models"
 _SM = Thetas("benchmark", benchmarks=("sm",))
@@ -43,6 +53,22 @@ def score(events: Events) -> LocalScore:
         parameter_scaler=ParameterScaler(*np.array([[0.0, 0.0], [1.0, 1.0]])),
     )
     return model
+
+
+def quadratic(events: Events) -> WeightedQuadraticRatio:
+    """Returns a network for the ratio to the Standard Model, of the default size.
+
+    Args:
+        events: The events, some of which it learns from.
+    """
+    training = replace(_TRAINING, hidden_layers=(64, 64, 64), activation="silu", epochs=20)
+    method = Method("quadratic", "quadratic", Sampling(_SM, _SM, 0, 0, 0, 0.0), training)
+    samples = weighted_samples(method, events.take(np.arange(20_000)), np.random.default_rng(1))
+    low, high = events.header.ranges.T
+    thetas = np.random.default_rng(2).uniform(low, high, samples.theta.shape)
+    samples = replace(samples, theta=thetas)
+    learner = Learner(1, "quadratic", "quadratic", training)
+    return WeightedQuadraticRatio.fit(learner, samples, samples, 0, lambda _: None)[0]
 
 
 def madminer_score(model: LocalScore) -> str:

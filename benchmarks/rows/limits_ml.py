@@ -59,7 +59,7 @@ def madminer(sizes: Sizes) -> Callable[[], Arrays]:
 
 
 def check(sizes: Sizes, results: Mapping[str, Arrays]) -> Sequence[Check]:
-    """Compares with what our functions give for MadMiner's events; the network is single precision."""
+    """Compares with what our functions give for MadMiner's events."""
     theirs, events = results["madminer"], read_events(read_header(events_of(sizes["events"])))
     test = events.take(np.arange(round((1 - _SPLITS.test) * len(events)) + 1, len(events)))
     found = _limit(_model(sizes), test, sizes["grid"], 1 / _SPLITS.test)

@@ -15,7 +15,16 @@ from madminer_workflow.events import Events
 from madminer_workflow.sampling import PARTS, Samples
 from madminer_workflow.statistics import grid
 from madminer_workflow.statistics.asimov import N_REPLICAS
-from madminer_workflow.steps.evaluate import evaluate, evaluate_file, point_events
+from madminer_workflow.steps import evaluate as evaluate_module
+from madminer_workflow.steps.data import conditions
+from madminer_workflow.steps.evaluate import (
+    Part,
+    evaluate,
+    evaluate_file,
+    expectation,
+    point_events,
+    sums_over,
+)
 from madminer_workflow.steps.evaluation import Evaluation
 from madminer_workflow.storage import sha256
 
@@ -381,3 +390,31 @@ def test_a_folder_without_a_model(run: Any, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"model\.json: cannot be read"):
         evaluate_file(run.configuration, tmp_path, run.events, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("degrees", "works"), [((16, 24), True), ((2,), False)])
+def test_sums_on_fine_grids_are_interpolated_where_that_is_precise(
+    toy: Make,
+    configure: Make,
+    oracle: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    degrees: tuple[int, ...],
+    works: bool,
+) -> None:
+    events = toy(2)
+    region = {f"theta_{i}": {"min": -0.5, "max": 0.5} for i in range(2)}
+    limits = {"resolutions": 50, "region": region}
+    configuration = configure(events.header, asymptotic_limits=limits)
+    parts = [Part(oracle(events), events, np.arange(len(events)))]
+    data = conditions(configuration, events)
+    monkeypatch.setattr(evaluate_module, "_DEGREES", ())
+    exact = sums_over(configuration, parts, data)
+    monkeypatch.setattr(evaluate_module, "_DEGREES", degrees)
+    found = sums_over(configuration, parts, data)
+    assert (found.distance(exact) == 0.0) is not works
+    assert found.distance(exact) < 2e-6
+    first, second = (
+        expectation(configuration, "a", one, data).expected[0] for one in (found, exact)
+    )
+    np.testing.assert_allclose(first.log_likelihood, second.log_likelihood, atol=1e-3)
+    np.testing.assert_allclose(first.halves, second.halves, atol=1e-2)

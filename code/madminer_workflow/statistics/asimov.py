@@ -106,16 +106,17 @@ class AsimovSums:
         true = slice(log_ratio.shape[1] - self._n_true, None)
         weights_true = weights[:, true]
         self._total_true += weights_true.sum(axis=0)
-        self._n_lost += np.count_nonzero(~known, axis=0)
-        if not known.all():
+        all_known = known.all()
+        if not all_known:
+            self._n_lost += np.count_nonzero(~known, axis=0)
             log_ratio, weights = np.where(known, log_ratio, 0.0), np.where(known, weights, 0.0)
         ratio = np.exp(log_ratio)
         inverse = weights / ratio
-        if not known.all():
+        if not all_known:
             ratio = np.where(known, ratio, 0.0)
         for group in range(N_REPLICAS):
             rows = slice((group - self._n_events) % N_REPLICAS, None, N_REPLICAS)
-            there = None if known.all() else known[rows]
+            there = None if all_known else known[rows]
             self._weight_ref[group] += _sum(weights_ref[rows, None], there)[0]
             self._weight_true[:, group] += _sum(weights_true[rows], there)
             self._weight[group] += weights[rows].sum(axis=0)
@@ -158,6 +159,53 @@ class AsimovSums:
         theirs = other._sums()
         for name, array in self._sums().items():
             array += theirs[name]
+
+    @property
+    def any_lost(self) -> bool:
+        """Whether an event has been left out at some point."""
+        return bool(self._n_lost.any())
+
+    def interpolated(self, matrix: Floats) -> AsimovSums:
+        """Returns the sums at other points, where no event was left out.
+
+        Args:
+            matrix: What turns values at the points, the true ones left out, into those at the
+                other points, (other theta, theta).
+        """
+        grid = slice(self._ratio.shape[1] - self._n_true)
+        arrays = self.arrays() | {"n_lost": np.zeros(len(matrix) + self._n_true, np.int64)}
+        for name in ("weight_ref", "ratio", "weight", "weight_true", "log_ratio", "inverse"):
+            values = arrays[name]
+            there = [values[..., grid] @ matrix.T, values[..., grid.stop :]]
+            arrays[name] = np.concatenate(there, axis=-1)
+        return AsimovSums.of_arrays(arrays)
+
+    def distance(self, other: AsimovSums) -> float:
+        """Returns the largest difference of the means that likelihoods are made of.
+
+        Those of ratios are compared relatively, those of log ratios absolutely.
+
+        Args:
+            other: Sums over the same events.
+        """
+        with np.errstate(all="ignore"):
+            ratio, log_ratio, inverse = zip(self._means(), other._means(), strict=True)
+            differences = (
+                ratio[0] / ratio[1] - 1.0,
+                log_ratio[0] - log_ratio[1],
+                inverse[0] / inverse[1] - 1.0,
+            )
+        return float(max(np.abs(one).max() for one in differences))
+
+    def _means(self) -> tuple[Floats, Floats, Floats]:
+        """Returns the means of r in the reference, of log r at the true points, and of 1 / r."""
+        sums = (
+            (self._ratio, self._weight_ref),
+            (self._log_ratio, self._weight_true),
+            (self._inverse, self._weight),
+        )
+        ratio, log_ratio, inverse = (a.sum(axis=-2) / b.sum(axis=-2) for a, b in sums)
+        return ratio, log_ratio, inverse
 
     def _sums(self) -> dict[str, NDArray[Any]]:
         """Returns the sums themselves by name."""
