@@ -10,14 +10,30 @@ import numpy as np
 
 from madminer_workflow.configuration.model import Learner, Method, Sampling, Thetas, Training
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
+from madminer_workflow.estimators.network_model import NetworkDescription
+from madminer_workflow.estimators.networks import seeded
+from madminer_workflow.estimators.ratio import ParameterizedRatio
 from madminer_workflow.estimators.score import LocalScore
+from madminer_workflow.estimators.weighted import WeightedQuadraticRatio
 from madminer_workflow.events import Events
-from madminer_workflow.sampling import draw_samples
+from madminer_workflow.sampling import Samples, draw_samples, weighted_samples
 
-__all__ = ["madminer_score", "score"]
+__all__ = [
+    "FOLDER",
+    "RATIO",
+    "madminer_ratio",
+    "madminer_score",
+    "quadratic",
+    "ratio",
+    "ratio_samples",
+    "score",
+]
 
-_FOLDER = Path(__file__).parents[1] / "build" / "models"
+FOLDER = Path(__file__).parents[1] / "build" / "models"
 _SM = Thetas("benchmark", benchmarks=("sm",))
+RATIO = Training(1, 1, 1, (100, 100, 100), "tanh", 2, 1024, 1e-3, 1e-4, 1.0, 0)
+"""Settings of networks for ratios."""
+
 _TRAINING = Training(1, 1, 1, (100,), "tanh", 2, 128, 1e-3, 1e-4, 0.0, 0)
 
 
@@ -39,6 +55,22 @@ def score(events: Events) -> LocalScore:
     return model
 
 
+def quadratic(events: Events) -> WeightedQuadraticRatio:
+    """Returns a network for the ratio to the Standard Model, of the default size.
+
+    Args:
+        events: The events, some of which it learns from.
+    """
+    training = replace(_TRAINING, hidden_layers=(64, 64, 64), activation="silu", epochs=20)
+    method = Method("quadratic", "quadratic", Sampling(_SM, _SM, 0, 0, 0, 0.0), training)
+    samples = weighted_samples(method, events.take(np.arange(20_000)), np.random.default_rng(1))
+    low, high = events.header.ranges.T
+    thetas = np.random.default_rng(2).uniform(low, high, samples.theta.shape)
+    samples = replace(samples, theta=thetas)
+    learner = Learner(1, "quadratic", "quadratic", training)
+    return WeightedQuadraticRatio.fit(learner, samples, samples, 0, lambda _: None)[0]
+
+
 def madminer_score(model: LocalScore) -> str:
     """Writes the same network as MadMiner writes its own; returns the name to load it with.
 
@@ -47,14 +79,71 @@ def madminer_score(model: LocalScore) -> str:
     """
     from madminer.ml import ScoreEstimator
 
-    estimator: Any = ScoreEstimator(n_hidden=model.description.training.hidden_layers)
+    estimator = _filled(model, ScoreEstimator, model.description.training.activation)
+    estimator.save(str(FOLDER / "score"))
+    return str(FOLDER / "score")
+
+
+def ratio_samples(events: Events, n: int) -> Samples:
+    """Returns samples for ALICES at a hundred points of the parameter ranges.
+
+    Args:
+        events: The events that they are drawn from.
+        n: Their number.
+    """
+    low, high = events.header.ranges.T
+    points = np.random.default_rng(2).uniform(low, high, (100, len(low)))
+    theta_0 = Thetas("morphing_points", points=tuple(map(tuple, points.tolist())))
+    method = Method("alices", "parameterized", Sampling(theta_0, _SM, 0, 0, 0, 0.0), RATIO)
+    return draw_samples(method, events, n, np.random.default_rng(1))
+
+
+def ratio(samples: Samples, training: Training = RATIO) -> ParameterizedRatio:
+    """Returns a network for the ratio with initial weights, without transformations of ours.
+
+    Args:
+        samples: What it is to learn from.
+        training: Settings of its training.
+    """
+    description = NetworkDescription.of(
+        Learner(1, "alices", "parameterized", training),
+        samples,
+        samples,
+        member=0,
+        estimator="parameterized",
+        inputs=samples.observables,
+        observable_scaler=_standard(samples.x),
+        parameter_scaler=ParameterScaler.standard(samples.theta),
+    )
+    family: Any = ParameterizedRatio
+    with seeded(1):
+        model: ParameterizedRatio = family(description)
+    return model
+
+
+def madminer_ratio(model: ParameterizedRatio) -> Any:
+    """Returns the same network as an estimator of MadMiner.
+
+    Args:
+        model: The network.
+    """
+    from madminer.ml import ParameterizedRatioEstimator
+
+    training, scaler = model.description.training, model.description.parameter_scaler
+    estimator: Any = _filled(model, ParameterizedRatioEstimator, training.activation)
+    estimator.theta_scaling_means, estimator.theta_scaling_stds = scaler.center, scaler.scale
+    return estimator
+
+
+def _filled(model: LocalScore | ParameterizedRatio, of: Any, activation: str) -> Any:
+    """Returns an estimator of MadMiner with the network of a model and its scaling of x."""
+    estimator = of(n_hidden=model.description.training.hidden_layers, activation=activation)
     estimator.n_observables, estimator.n_parameters = len(model.observables), len(model.parameters)
     estimator._create_model()
     estimator.model.load_state_dict(model.network.state_dict())
     scaler = model.description.observable_scaler
     estimator.x_scaling_means, estimator.x_scaling_stds = scaler.center, scaler.scale
-    estimator.save(str(_FOLDER / "score"))
-    return str(_FOLDER / "score")
+    return estimator
 
 
 def _standard(x: np.typing.NDArray[np.float64]) -> ObservableScaler:

@@ -196,7 +196,7 @@ STEPS = (
             ),
         },
         settings=(
-            *("methods", "seed", "estimator", "<method>.training"),
+            *("methods", "seed", "device", "estimator", "<method>.training"),
             *("<method>.class", "<method>.code", "<method>.settings"),
         ),
         outputs=(
@@ -222,7 +222,7 @@ STEPS = (
             "model_file": ("model",),
         },
         settings=(
-            *("methods", *_DATA, "fisher_information"),
+            *("methods", "device", *_DATA, "fisher_information"),
             *("<method>.samples", "<method>.traits"),
         ),
         outputs=(

@@ -384,7 +384,9 @@ def test_learner_needs_no_event_file(write_input, header):
         "methods: [alice, carl]\nseed: 4\ntraining: {epochs: 3}\nalice: {training: {alpha: 2}}\n"
     )
     alice = load(path, header).methods[0]
-    assert load_learner(path, "alice") == Learner(4, "alice", "parameterized", alice.training)
+    assert load_learner(path, "alice") == Learner(
+        4, "alice", "parameterized", alice.training, device="auto"
+    )
     assert load_learner(path, "alice", {"epochs": 9}).training.epochs == 9
     assert load_learner(path, "alice", {"epochs": 9}).training.alpha == 2
     with pytest.raises(InputError, match=r"alice.training.epochs: 0, expected an integer >= 1"):
@@ -464,6 +466,7 @@ CHANGES = {
     "plotting.correlations_methods": ["sally"],
     "plotting.rates": False,
     "pick_best": "closure",
+    "device": "cpu",
     "alice.theta_0.sampling_method": "benchmarks",
     "alice.theta_0.sampling_number": 7,
     "alice.theta_0.prior.<parameter>.prior_shape": "gaussian",

@@ -74,8 +74,8 @@ def test_who_uses_a_key_agrees_with_the_methods(keys, word, is_used):
 
 
 def test_activation_functions_are_those_that_exist():
-    networks = pytest.importorskip("madminer_workflow.estimators.networks")
-    assert set(module.subschema("training", "activation")["enum"]) == set(networks.ACTIVATIONS)
+    found = pytest.importorskip("madminer_workflow.estimators.activations")
+    assert set(module.subschema("training", "activation")["enum"]) == set(found.ACTIVATIONS)
 
 
 BAD = [

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from madminer_workflow.estimators.activations import ACTIVATIONS
 from madminer_workflow.estimators.dense import TILE, Dense, tiles
-from madminer_workflow.estimators.networks import ACTIVATIONS, score_network, seeded
+from madminer_workflow.estimators.networks import score_network, seeded
 
 
 @pytest.mark.parametrize("hidden_layers", [(8,), (64, 64, 64)])
@@ -27,3 +28,18 @@ def test_tiles_cover_the_grid_once_in_bounded_pieces(shape: tuple[int, int]) -> 
         assert covered[events, thetas].size <= TILE
         covered[events, thetas] += 1
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("hidden_layers", [(8,), (16, 16, 16)])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_slopes_are_the_derivatives(activation: str, hidden_layers: tuple[int, ...]) -> None:
+    with seeded(1):
+        network = score_network(5, 1, hidden_layers, activation)
+    x = torch.randn(200, 5, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    (expected,) = torch.autograd.grad(network(x).sum(), x)
+    dense = Dense.of_linear(network.get_submodule("layers"), activation)
+    with torch.no_grad():
+        h = torch.addmm(dense.first_bias, x, dense.first_weight)
+        output, slope = dense.with_slope(h)
+    np.testing.assert_allclose(output, network(x).detach(), atol=1e-6)
+    np.testing.assert_allclose(slope @ dense.first_weight.T, expected, atol=1e-6)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import fit, model
+from madminer_workflow.estimators.activations import ACTIVATIONS
 from madminer_workflow.estimators.network_model import NetworkModel
-from madminer_workflow.estimators.networks import ACTIVATIONS
 
 THETAS = np.random.default_rng(4).uniform(-1, 1, (13, 2))
 RATIOS = [("alices", "parameterized"), ("alices", "quadratic"), ("scandal", "parameterized")]
@@ -56,6 +56,33 @@ def test_ratios_on_a_grid_are_those_of_madminer(
     ]
     np.testing.assert_allclose(
         trained.log_ratio(x[:200], THETAS), np.transpose(expected), atol=1e-6
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_scores_on_a_grid_are_those_of_madminer(
+    train: Callable[..., Any], x: NDArray[np.float64]
+) -> None:
+    from madminer.utils.ml.eval import evaluate_ratio_model
+
+    trained = train("alices", hidden_layers=(32, 32))
+    scaler = trained.description.parameter_scaler
+    inputs = trained.description.observable_scaler(x).astype(np.float32)
+    expected = [
+        evaluate_ratio_model(
+            trained.network,
+            "parameterized_ratio",
+            theta0s=[theta],
+            xs=inputs,
+            run_on_gpu=False,
+            evaluate_score=True,
+        )[2]
+        for theta in scaler(THETAS).astype(np.float32)
+    ]
+    _, log_ratios, scores = zip(*trained.score_blocks(x, THETAS), strict=True)
+    np.testing.assert_allclose(np.concatenate(log_ratios), trained.log_ratio(x, THETAS), atol=1e-5)
+    np.testing.assert_allclose(
+        np.concatenate(scores), scaler.unscale_scores(np.swapaxes(expected, 0, 1)), atol=1e-6
     )
 
 

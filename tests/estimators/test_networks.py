@@ -5,17 +5,16 @@ import pytest
 import torch
 
 from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.activations import ACTIVATIONS, activation_function
 from madminer_workflow.estimators.networks import (
-    ACTIVATIONS,
     QuadraticNetwork,
-    activation_function,
     flow_network,
-    ratio_network,
     score_network,
     seeded,
 )
+from madminer_workflow.estimators.ratio_network import RatioNetwork
 
-BUILDERS = [ratio_network, score_network, flow_network]
+BUILDERS = [RatioNetwork, score_network, flow_network]
 
 
 def quadratic(n_parameters: int, references: list[list[float]] | None = None) -> QuadraticNetwork:

@@ -15,6 +15,7 @@ from madminer_workflow.cli.options import what_to_run, where_to_run
 
 if TYPE_CHECKING:
     from madminer_workflow.configuration import Variant
+    from madminer_workflow.configuration.model import Device
     from madminer_workflow.engine.command import Backend, Runtime
     from madminer_workflow.engine.launch import Outcome
     from madminer_workflow.events import Header
@@ -66,6 +67,7 @@ def run(
     check_path("output_dir", str(output_dir.absolute()))
     request = resolved(data_file, input_file, profile, force, until)
     surroundings = Surroundings.of(where, output_dir)
+    _check_device(request.device, where)
     follower = context.with_resource(Follower())  # which ends with the command, however it ends
 
     def claimed(folder: Path) -> Mapping[str, str]:
@@ -96,6 +98,14 @@ def run(
     click.echo(_summary(outcome) + "\n", err=True)
     if not request.until or "plotting" in request.until:
         _show_products(output_dir)
+
+
+def _check_device(device: Device, where: Mapping[str, Any]) -> None:
+    """Raises InputError if the steps run here and need a GPU that is not here."""
+    if device == "cuda" and (where["runtime"], where["backend"]) == ("process", "local"):
+        from madminer_workflow.estimators.devices import device_of
+
+        device_of(device)
 
 
 @dataclass(frozen=True)
@@ -159,12 +169,14 @@ class Request:
         freeze: Writes the input into a folder.
         forced: Labels of the steps that run in any case.
         until: Stages to stop after; none stands for all.
+        device: Where networks are trained and evaluated.
     """
 
     header: Header
     freeze: Callable[[Path], object]
     forced: set[str]
     until: set[str]
+    device: Device
 
 
 def resolved(
@@ -198,6 +210,7 @@ def resolved(
         freeze=lambda folder: freeze(merged, variants, folder),
         forced=chosen("--force", list(chain(*force)), _labels(variants)),
         until=chosen("--until", list(chain(*until)), {stage: [stage] for stage in STAGES}),
+        device=variants[0].configuration.device,
     )
 
 

@@ -45,6 +45,7 @@ def complete(configuration: Configuration, header: Header) -> Document:
         "methods": [method.name for method in configuration.methods],
         "estimator": configuration.methods[0].estimator,
         "seed": configuration.seed,
+        "device": configuration.device,
         "splits": asdict(configuration.splits),
         "luminosity": limits.luminosity_ipb,
         "asymptotic_limits": {

@@ -15,6 +15,7 @@ from madminer_workflow.events.observed import Observed
 
 __all__ = [
     "Configuration",
+    "Device",
     "Experiment",
     "Fisher",
     "Histogram",
@@ -30,6 +31,7 @@ __all__ = [
     "Training",
 ]
 
+Device = Literal["auto", "cpu", "cuda"]
 ThetaMethod = Literal["benchmark", "benchmarks", "morphing_points", "random_morphing_points"]
 
 
@@ -179,6 +181,7 @@ class Learner:
         estimator: Form of the ratio.
         training: Settings of the training; `Training` for networks.
         routine: The estimator of one's own that it is; None for those in the table of methods.
+        device: Where networks are trained.
     """
 
     seed: int
@@ -186,6 +189,7 @@ class Learner:
     estimator: Literal["parameterized", "quadratic"]
     training: Members
     routine: Routine | None = None
+    device: Device = "cpu"
 
     @property
     def spec(self) -> MethodSpec:
@@ -301,6 +305,7 @@ class Configuration:
     fisher: Fisher
     plotting: Plotting
     pick_best: Literal["cross_entropy", "closure"] = "cross_entropy"
+    device: Device = "cpu"
 
     @property
     def all_observed(self) -> tuple[Observed, ...]:

@@ -14,6 +14,7 @@ from madminer_workflow.configuration.loading import named
 from madminer_workflow.configuration.merging import Inputs, merge
 from madminer_workflow.configuration.model import (
     Configuration,
+    Device,
     Experiment,
     Fisher,
     Histogram,
@@ -121,6 +122,7 @@ def load_learner(input_file: str | Path, method: str, overrides: Document | None
             estimator=document.get("estimator", defaults()["estimator"]),
             training=_training(method, document),
             routine=routine(method, document),
+            device=_device(document),
         )
 
 
@@ -157,7 +159,14 @@ def resolve(document: Document, header: Header) -> Configuration:
         fisher=_fisher(document, header, histogram.observables[0], limits.thetas_true[0]),
         plotting=_plotting(document),
         pick_best=document.get("pick_best", defaults()["pick_best"]),
+        device=_device(document),
     )
+
+
+def _device(document: Document) -> Device:
+    """Returns where networks are trained and evaluated."""
+    device: Device = document.get("device", defaults()["device"])
+    return device
 
 
 def _seed(document: Document) -> int:

@@ -32,8 +32,8 @@ _DATA = ("seed", "splits", "luminosity", "asymptotic_limits", "observed")
 
 # Keys that a step of a method depends on, with those of the method itself.
 _SAMPLING = ("seed", "splits", "samples", "theta_0", "theta_1")
-_TRAINING = (*_SAMPLING, "estimator", "settings", "training")
-_EVALUATION = (*_DATA, "samples", "experiments", "fisher_information")
+_TRAINING = (*_SAMPLING, "estimator", "settings", "training", "device")
+_EVALUATION = (*_DATA, "device", "samples", "experiments", "fisher_information")
 
 
 def sampling_document(document: Document, *methods: str) -> Document:
@@ -69,8 +69,8 @@ def training_document(document: Document, method: str) -> Document:
     }
     own = _pick(document[method], "class", "code", "settings")
     estimator = ("estimator",) if uses(method, subschema("estimator")) else ()
-    common = {"step": "training", "methods": [method], **_pick(document, "seed", *estimator)}
-    return common | {method: own | {"training": training}}
+    used = _pick(document, "seed", *estimator) | _device(document, method)
+    return {"step": "training", "methods": [method]} | used | {method: own | {"training": training}}
 
 
 def evaluation_document(document: Document, method: str) -> Document:
@@ -81,7 +81,7 @@ def evaluation_document(document: Document, method: str) -> Document:
         method: Name of the method.
     """
     cut = {"step": "evaluation", "methods": [method], **_pick(document, *_DATA)}
-    cut |= _conditions(document)
+    cut |= _device(document, method) | _conditions(document)
     # Only from a score is the Fisher information learned.
     if _spec(document, method).kind == "score":
         cut["fisher_information"] = _pick(document["fisher_information"], "bool", "theta_true")
@@ -319,6 +319,12 @@ def _n_networks(document: Document, method: str) -> int:
     """Returns how many networks a method trains."""
     training, weighted = document[method]["training"], _spec(document, method).weighted
     return int(training["n_members"] * (training["n_folds"] if weighted else 1))
+
+
+def _device(document: Document, method: str) -> Document:
+    """Returns where the networks of a method are, if it has networks of ours."""
+    is_used = method in METHODS and uses(method, subschema("device"))
+    return _pick(document, "device") if is_used else {}
 
 
 def _conditions(document: Document) -> Document:

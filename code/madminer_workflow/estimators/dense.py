@@ -11,12 +11,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from madminer_workflow.estimators.networks import activation_function
+from madminer_workflow.estimators.activations import activation_function, curve
 
 __all__ = ["TILE", "Dense", "tiles"]
 
 TILE = 1024
 """Pairs of event and parameter point that are computed at once: they fit the cache of a core."""
+
+_TILE_OF_GPU = 2**18  # which occupy it and need 100 MB a layer
+
+_CPU = torch.device("cpu")
 
 
 class Dense:
@@ -46,6 +50,7 @@ class Dense:
         (self.first_weight, self.first_bias), *self._rest = single
         self._in_place = activation == "tanh"
         self._activation = activation_function(activation)
+        self._curve = curve("sigmoid" if self._in_place else activation)
 
     @classmethod
     def of_linear(cls, layers: nn.Module, activation: str) -> Dense:
@@ -68,20 +73,40 @@ class Dense:
             h = torch.addmm(bias, h.sigmoid_() if self._in_place else self._activation(h), weight)
         return h
 
+    def with_slope(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns the only output, (pair, 1), and its derivatives by h, (pair, unit).
 
-def tiles(n_events: int, n_thetas: int) -> Iterator[tuple[slice, slice]]:
+        Args:
+            h: Output of the first layer, (pair, unit); it is overwritten.
+        """
+        slopes = []
+        for weight, bias in self._rest:
+            value, slope, _ = self._curve(h, 0)
+            slopes.append(slope)
+            h = torch.addmm(bias, value, weight)
+        back = torch.ones_like(h)
+        for (weight, _), slope in zip(reversed(self._rest), reversed(slopes), strict=True):
+            back = (back @ weight.T).mul_(slope)
+        return h, back
+
+
+def tiles(
+    n_events: int, n_thetas: int, device: torch.device = _CPU
+) -> Iterator[tuple[slice, slice]]:
     """Yields slices of events and of parameter points that cover a grid.
 
     Args:
         n_events: Number of events.
         n_thetas: Number of parameter points.
+        device: Where the tiles are computed.
 
     Yields:
         The events and the parameter points of one tile.
     """
-    for event in range(0, n_events, TILE):
-        events = slice(event, min(event + TILE, n_events))
-        step = max(1, TILE // (events.stop - events.start))
+    size = TILE if device.type == "cpu" else _TILE_OF_GPU
+    for event in range(0, n_events, size):
+        events = slice(event, min(event + size, n_events))
+        step = max(1, size // (events.stop - events.start))
         for theta in range(0, n_thetas, step):
             yield events, slice(theta, min(theta + step, n_thetas))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from madminer_workflow.configuration.model import Device
 from madminer_workflow.estimators.chebyshev import interpolated
 from madminer_workflow.estimators.dense import Dense, tiles
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
@@ -32,6 +33,14 @@ class ConditionalDensity(NetworkModel):
 
     Its log ratios are relative to the density at the first reference point.
     """
+
+    def on(self, device: Device) -> Self:  # noqa: ARG002
+        """Returns the model as it is: MadMiner's flows stay where they were built.
+
+        Args:
+            device: The device, as in the input file.
+        """
+        return self
 
     @staticmethod
     def choose_inputs(samples: Samples) -> NDArray[np.int64]:

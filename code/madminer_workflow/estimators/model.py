@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from madminer_workflow.configuration.model import Learner, Members
+from madminer_workflow.configuration.model import Device, Learner, Members
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.history import History, Progress
 from madminer_workflow.estimators.registry import METHODS, Kind, MethodSpec
@@ -242,6 +242,17 @@ class TrainedModel(Model):
             TypeError: The description has something more.
             ValueError: A value of the description is not one.
         """
+
+    def on(self, device: Device) -> Self:  # noqa: ARG002
+        """Returns the model, after moving to a device what can be moved.
+
+        Args:
+            device: The device, as in the input file.
+
+        Raises:
+            InputError: There is none here.
+        """
+        return self
 
     @property
     def method(self) -> str:

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from madminer_workflow.configuration.model import Learner, Training
+from madminer_workflow.configuration.model import Device, Learner, Training
 from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.devices import device_of
 from madminer_workflow.estimators.history import History, Progress
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
 from madminer_workflow.estimators.model import Description, TrainedModel, common
@@ -25,7 +26,7 @@ from madminer_workflow.sampling.samples import Samples
 from madminer_workflow.seeds import seed
 from madminer_workflow.storage import read_weights, write_weights
 
-__all__ = ["WEIGHTS", "NetworkDescription", "NetworkModel", "as_tensor", "as_tensors"]
+__all__ = ["WEIGHTS", "NetworkDescription", "NetworkModel", "as_tensors"]
 
 WEIGHTS = "weights.pt"
 
@@ -85,6 +86,7 @@ class NetworkModel(TrainedModel):
         description: What the model is.
         network: Its network.
         recipe: How the network is optimised.
+        device: Where the network is, and what it computes with.
     """
 
     description: NetworkDescription
@@ -97,14 +99,28 @@ class NetworkModel(TrainedModel):
             description: What the model is.
         """
         self.description = description
+        self.device = torch.device("cpu")
         self.network = self.build_network()
+
+    def on(self, device: Device) -> Self:
+        """Returns the model, after moving its network to a device.
+
+        Args:
+            device: The device, as in the input file.
+
+        Raises:
+            InputError: There is none here.
+        """
+        self.device = device_of(device)
+        self.network.to(self.device)
+        return self
 
     @classmethod
     @single_thread()
     def fit(
         cls, learner: Learner, train: Samples, validation: Samples, member: int, progress: Progress
     ) -> tuple[Self, History]:
-        """Trains the network and keeps the weights of the best epoch.
+        """Trains the network and keeps the weights of the best epoch; the model is on the CPU.
 
         Args:
             learner: The method and its settings.
@@ -130,13 +146,13 @@ class NetworkModel(TrainedModel):
         )
         training, names = description.training, ("training", learner.name, member)
         with seeded(seed(training.seed, *names, "weights")):
-            model = cls(description)
+            model = cls(description).on(learner.device)
         samples = model.tensors(train), model.tensors(validation)
         order = seed(training.seed, *names, "order")
         history = minimise(model, *samples, training, order, progress)
         model.network.eval()
         model.finish(train)
-        return model, history
+        return model.on("cpu"), history
 
     def write(self, folder: Path) -> None:
         """Writes the weights of the network.
@@ -215,26 +231,21 @@ class NetworkModel(TrainedModel):
     def _inputs(self, x: ArrayLike) -> Tensor:
         """Returns observables as they enter the network, (event, input)."""
         columns = [self.observables.index(name) for name in self.description.inputs]
-        return as_tensor(self.description.observable_scaler(np.asarray(x)[:, columns]))
+        return self._tensor(self.description.observable_scaler(np.asarray(x)[:, columns]))
 
     def _thetas(self, thetas: ArrayLike) -> Tensor:
         """Returns parameter points as they enter the network, (theta, parameter)."""
-        return as_tensor(self.description.parameter_scaler(thetas))
+        return self._tensor(self.description.parameter_scaler(thetas))
 
     def _scores(self, scores: ArrayLike | None) -> Tensor | None:
         """Returns joint scores as the derivatives by what enters the network, if there are any."""
         if scores is None:
             return None
-        return as_tensor(self.description.parameter_scaler.scale_scores(scores))
+        return self._tensor(self.description.parameter_scaler.scale_scores(scores))
 
-
-def as_tensor(array: ArrayLike) -> Tensor:
-    """Returns an array in single precision.
-
-    Args:
-        array: The array.
-    """
-    return torch.from_numpy(np.array(array, dtype=np.float32))
+    def _tensor(self, array: ArrayLike) -> Tensor:
+        """Returns an array in single precision, where the network is."""
+        return torch.from_numpy(np.array(array, dtype=np.float32)).to(self.device)
 
 
 def as_tensors(**tensors: Tensor | None) -> Tensors:

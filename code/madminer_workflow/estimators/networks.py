@@ -5,63 +5,28 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.activations import activation_function
 from madminer_workflow.estimators.madminer_parts import (
     ConditionalMaskedAutoregressiveFlow,
     DenseLocalScoreModel,
-    DenseSingleParameterizedRatioModel,
 )
 
 __all__ = [
-    "ACTIVATIONS",
-    "Activation",
     "QuadraticNetwork",
-    "activation_function",
     "flow_network",
-    "ratio_network",
     "score_network",
     "seeded",
 ]
 
-Activation = Callable[[Tensor], Tensor]
-
-ACTIVATIONS: Mapping[str, Activation] = {
-    "elu": nn.functional.elu,
-    "log_sigmoid": nn.functional.logsigmoid,
-    "lrelu": nn.functional.leaky_relu,
-    "relu": torch.relu,
-    "rrelu": torch.rrelu,
-    "selu": torch.selu,
-    "sigmoid": torch.sigmoid,
-    "silu": nn.functional.silu,
-    "softplus": nn.functional.softplus,
-    "tanh": torch.tanh,
-}
-"""Activation functions by name: MadMiner's, whose `sigmoid` is a ReLU, and SiLU."""
-
 _N_TRANSFORMATIONS = 3
 _LARGEST_OUTPUT = 30.0
-
-
-def activation_function(name: str) -> Activation:
-    """Returns an activation function.
-
-    Args:
-        name: Its name.
-
-    Raises:
-        InputError: There is none of this name.
-    """
-    if name not in ACTIVATIONS:
-        raise InputError(f"activation: '{name}', allowed: {', '.join(ACTIVATIONS)}")
-    return ACTIVATIONS[name]
 
 
 @contextlib.contextmanager
@@ -80,22 +45,6 @@ def seeded(seed: int) -> Iterator[None]:
             yield
         finally:
             np.random.set_state(state)  # noqa: NPY002
-
-
-def ratio_network(
-    n_observables: int, n_parameters: int, hidden_layers: Sequence[int], activation: str
-) -> nn.Module:
-    """Returns MadMiner's network for log r(x|theta) with a fixed denominator.
-
-    Args:
-        n_observables: Number of observables.
-        n_parameters: Number of parameters.
-        hidden_layers: Units of each hidden layer.
-        activation: Name of the activation function.
-    """
-    network = DenseSingleParameterizedRatioModel(n_observables, n_parameters, hidden_layers)
-    network.activation = activation_function(activation)
-    return _single_precision(network)
 
 
 def score_network(
@@ -188,10 +137,7 @@ class QuadraticNetwork(nn.Module):
         self._rows, self._columns = torch.tril_indices(n_terms, n_terms)[:, 1:]
 
     def forward(
-        self,
-        theta: Tensor,
-        x: Tensor,
-        track_score: bool = True,
+        self, theta: Tensor, x: Tensor, track_score: bool = True
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Returns what MadMiner's ratio network returns, with the same arguments.
 
@@ -209,6 +155,17 @@ class QuadraticNetwork(nn.Module):
         log_r = _log_square(image) - _log_square(total_image) - self.log_reference(factor, total)
         score = _slope(factor, image) - _slope(total, total_image) if track_score else None
         return torch.sigmoid(-log_r), log_r, score
+
+    def with_score(self, theta: Tensor, x: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns log r, (event, 1), and the score d log r / d theta, (event, parameter).
+
+        Args:
+            theta: Scaled parameter points, (event, parameter).
+            x: Scaled observables, (event, observable).
+            wanted: Whose score is wanted, (event,); that of others is zero.
+        """
+        _, log_r, score = self(theta, x)
+        return log_r, score * wanted[:, None]
 
     def factor(self, x: Tensor) -> Tensor:
         """Returns the factor L of each event, (event, term, term).

@@ -66,7 +66,7 @@ class QuadraticRatio(RatioModel):
         network = self.network
         factor, total = network.factor(inputs), network.total_factor()
         log_r = _log_forms(factor, points) - _log_forms(total, points)
-        return (log_r - network.log_reference(factor, total)).double().numpy()
+        return (log_r - network.log_reference(factor, total)).double().cpu().numpy()
 
 
 def _log_forms(factor: Tensor, points: Tensor) -> Tensor:

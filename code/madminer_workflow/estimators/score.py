@@ -74,6 +74,6 @@ class LocalScore(NetworkModel):
         x = np.asarray(x)
         result = np.empty((len(x), len(self.parameters)))
         for events in event_blocks(len(x), max(self.description.training.hidden_layers)):
-            scores = self.network(self._inputs(x[events])).numpy()
+            scores = self.network(self._inputs(x[events])).cpu().numpy()
             result[events] = self.description.parameter_scaler.unscale_scores(scores)
         return result

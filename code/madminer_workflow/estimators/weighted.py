@@ -18,7 +18,7 @@ from torch import Tensor
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators.model import event_blocks
-from madminer_workflow.estimators.network_model import as_tensor, as_tensors
+from madminer_workflow.estimators.network_model import as_tensors
 from madminer_workflow.estimators.networks import with_one
 from madminer_workflow.estimators.quadratic import QuadraticRatio
 from madminer_workflow.estimators.training import ONE_CYCLE, Tensors
@@ -50,7 +50,7 @@ class WeightedQuadraticRatio(QuadraticRatio):
         return as_tensors(
             x=self._inputs(samples.x),
             theta=self._thetas(samples.theta),
-            form=as_tensor(samples.forms * form_monomials(scale[None])),
+            form=self._tensor(samples.forms * form_monomials(scale[None])),
         )
 
     def loss(self, batch: Tensors) -> Tensor:
@@ -77,6 +77,6 @@ class WeightedQuadraticRatio(QuadraticRatio):
         total = np.zeros((len(self.parameters) + 1,) * 2)
         for rows in event_blocks(len(samples), 32):
             factor = self.network.factor(self._inputs(samples.x[rows])).double()
-            weights = as_tensor(samples.forms[rows, 0]).double()
-            total += torch.einsum("e,eij,ekj->ik", weights, factor, factor).numpy()
+            weights = self._tensor(samples.forms[rows, 0]).double()
+            total += torch.einsum("e,eij,ekj->ik", weights, factor, factor).cpu().numpy()
         self.network.set_total(total / samples.forms[:, 0].sum())

@@ -111,7 +111,7 @@ def evaluate_file(
     Raises:
         InputError: The model cannot be read, or was trained on other observables or parameters.
     """
-    model = load(model_file)
+    model = load(model_file).on(configuration.device)
     evaluation = evaluate(configuration, model, events)
     target = output_dir / "results" / f"{model.method}_{model.description.member}"
     with staged(target) as folder:

@@ -14,6 +14,7 @@ from madminer_workflow.events import Events
 from madminer_workflow.sampling import (
     PARTS,
     Part,
+    Partition,
     Samples,
     draw_samples,
     split,
@@ -95,33 +96,49 @@ def sample(
         InputError: The events do not allow what is asked for.
     """
     partition = split(len(events), configuration.splits, seed(configuration.seed, "split"))
-    parts = {part: events.take(getattr(partition, part)) for part in PARTS}
     checksum = sha256(events.header.path)
     base = configuration.seed if base_seed is None else base_seed
-    records = []
-    for method in configuration.methods:
-        weighted = method.spec.weighted
-        drawn, seeds = _all(base, method, events) if weighted else _draw(base, method, parts)
-        records.append(_record(method, events, checksum, drawn, seeds))
-        with staged(output_dir / "samples" / (name or method.name)) as folder:
-            for part, samples in drawn.items():
-                samples.save(folder, part)
-            write_json(folder / "samples.json", records[-1])
-    return records
+    return [
+        _sample(
+            base,
+            method,
+            events,
+            partition,
+            checksum,
+            output_dir / "samples" / (name or method.name),
+        )
+        for method in configuration.methods
+    ]
+
+
+def _sample(
+    base: int, method: Method, events: Events, partition: Partition, checksum: str, target: Path
+) -> SampleRecord:
+    """Draws and writes the samples of one method; nothing of them stays in memory."""
+    if method.spec.weighted:
+        drawn, seeds = _all(base, method, events)
+    else:
+        drawn, seeds = _draw(base, method, events, partition)
+    record = _record(method, events, checksum, drawn, seeds)
+    with staged(target) as folder:
+        for part, samples in drawn.items():
+            samples.save(folder, part)
+        write_json(folder / "samples.json", record)
+    return record
 
 
 def _draw(
-    base: int, method: Method, parts: Mapping[Part, Events]
+    base: int, method: Method, events: Events, partition: Partition
 ) -> tuple[dict[Part, Samples], dict[Part, int]]:
     """Returns the samples of one method from each part of the events, and their seeds."""
     rng = np.random.default_rng(seed(base, "sampling", method.name, "reference"))
-    method = with_fixed_reference(method, parts["train"].header, rng)
+    method = with_fixed_reference(method, events.header, rng)
     numbers = (method.sampling.n_train, method.sampling.n_validation, method.sampling.n_test)
     seeds = {part: seed(base, "sampling", method.name, part) for part in PARTS}
-    samples = {
-        part: draw_samples(method, parts[part], number, np.random.default_rng(seeds[part]))
-        for part, number in zip(PARTS, numbers, strict=True)
-    }
+    samples = {}
+    for part, number in zip(PARTS, numbers, strict=True):
+        some = events.take(getattr(partition, part))
+        samples[part] = draw_samples(method, some, number, np.random.default_rng(seeds[part]))
     return samples, seeds
 
 

@@ -205,13 +205,17 @@ def write_figure(folder: str | Path, name: str, figure: Figure) -> list[Path]:
     Returns:
         The files.
     """
+    figure.set_dpi(150)
+    if engine := figure.get_layout_engine():
+        # Matplotlib would draw the figure once more for each file to lay it out.
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     paths = [Path(folder) / f"{name}{suffix}" for suffix in (".png", ".pdf")]
     for path in paths:
         # Without a date the same figure gives the same bytes.
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
         with atomic_path(path) as temporary:
-            figure.savefig(temporary, dpi=150, metadata=metadata)
-        figure.set_layout_engine("none")  # it is laid out now, which costs as much as drawing
+            figure.savefig(temporary, dpi=figure.dpi, metadata=metadata)
     return paths
 
 

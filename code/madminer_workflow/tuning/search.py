@@ -120,7 +120,12 @@ class Search:
         if repetition:
             training = replace(training, seed=seed(training.seed, "tuning", repetition))
         learner = Learner(
-            configuration.seed, method.name, method.estimator, training, method.routine
+            configuration.seed,
+            method.name,
+            method.estimator,
+            training,
+            method.routine,
+            configuration.device,
         )
         models = []
         for member in range(method.n_networks):
