@@ -98,6 +98,14 @@ def test_a_step_is_one_run(runs: dict[str, Any]) -> None:
     }
 
 
+def test_a_study_has_its_trials_below_it(runs: dict[str, Any]) -> None:
+    study = run_of(runs, "tune")
+    trials = [r for r in runs["all"] if r.data.tags.get("mlflow.parentRunId") == study.info.run_id]
+    assert len(trials) == len(runs["all"]) - 5 == 2
+    assert all({"cross_entropy", "validation_loss"} <= set(run.data.metrics) for run in trials)
+    assert study.data.params["trials"] == "2e0"
+
+
 def test_what_was_given_and_what_it_means(runs: dict[str, Any]) -> None:
     params = run_of(runs, "train").data.params
     assert {name: params[name] for name in ("method", "epochs", "alpha")} == {

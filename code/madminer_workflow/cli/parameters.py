@@ -45,7 +45,8 @@ def _row(name: str, declared: Mapping[str, str], option: click.Option | None) ->
     """Returns the line on one parameter; none of the options is that of MLflow itself."""
     value = _allowed(option) if option else "a path"
     meaning = option.help if option else _FOLDER
-    return f"| `{name}` | {value} | `{declared['default']}` | {meaning} |"
+    default = f"`{declared['default']}`" if declared["default"] else "none"
+    return f"| `{name}` | {value} | {default} | {meaning} |"
 
 
 def _allowed(option: click.Option) -> str:

@@ -54,6 +54,7 @@ _WIDTH = 80
 @click.option(
     "--compare",
     multiple=True,
+    default=[""],
     callback=lambda _context, _option, texts: paths(texts) if any(texts) else [],
     help="Input files whose settings are compared with these; repeatable, or with commas.",
 )
