@@ -8,6 +8,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import click
 
@@ -82,7 +83,7 @@ def cli() -> None:
     """Exclusion limits on theory parameters from MadMiner event files."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and ends the process with its status.
 
     Args:
