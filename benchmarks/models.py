@@ -63,7 +63,9 @@ def quadratic(events: Events) -> WeightedQuadraticRatio:
     """
     training = replace(_TRAINING, hidden_layers=(64, 64, 64), activation="silu", epochs=20)
     method = Method("quadratic", "quadratic", Sampling(_SM, _SM, 0, 0, 0, 0.0), training)
-    samples = weighted_samples(method, events.take(np.arange(20_000)), np.random.default_rng(1))
+    samples = weighted_samples(
+        method, events.take(np.arange(min(len(events), 20_000))), np.random.default_rng(1)
+    )
     low, high = events.header.ranges.T
     thetas = np.random.default_rng(2).uniform(low, high, samples.theta.shape)
     samples = replace(samples, theta=thetas)
