@@ -13,6 +13,10 @@ TINY = {
     "sampling": {"events": 20_000, "thetas": 3, "samples": 2000},
     "limits_sally": {"events": 5000, "grid": 5, "fine": 6},
     "fisher": {"events": 2000},
+    "training": {"events": 20_000, "samples": 4000, "epochs": 2},
+    "evaluation": {"events": 200, "thetas": 4},
+    "evaluation_score": {"events": 200, "thetas": 4},
+    "limits_ml": {"events": 5000, "grid": 4, "fine": 5},
 }
 
 
