@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from madminer_workflow.configuration.model import Learner, Method, Sampling, Thetas, Training
 from madminer_workflow.estimators.inputs import ObservableScaler, ParameterScaler
@@ -15,7 +16,7 @@ from madminer_workflow.estimators.networks import seeded
 from madminer_workflow.estimators.ratio import ParameterizedRatio
 from madminer_workflow.estimators.score import LocalScore
 from madminer_workflow.estimators.weighted import WeightedQuadraticRatio
-from madminer_workflow.events import Events
+from madminer_workflow.events import Events, Header
 from madminer_workflow.sampling import Samples, draw_samples, weighted_samples
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "RATIO",
     "madminer_ratio",
     "madminer_score",
+    "points",
     "quadratic",
     "ratio",
     "ratio_samples",
@@ -63,7 +65,9 @@ def quadratic(events: Events) -> WeightedQuadraticRatio:
     """
     training = replace(_TRAINING, hidden_layers=(64, 64, 64), activation="silu", epochs=20)
     method = Method("quadratic", "quadratic", Sampling(_SM, _SM, 0, 0, 0, 0.0), training)
-    samples = weighted_samples(method, events.take(np.arange(20_000)), np.random.default_rng(1))
+    samples = weighted_samples(
+        method, events.take(np.arange(min(len(events), 20_000))), np.random.default_rng(1)
+    )
     low, high = events.header.ranges.T
     thetas = np.random.default_rng(2).uniform(low, high, samples.theta.shape)
     samples = replace(samples, theta=thetas)
@@ -91,11 +95,20 @@ def ratio_samples(events: Events, n: int) -> Samples:
         events: The events that they are drawn from.
         n: Their number.
     """
-    low, high = events.header.ranges.T
-    points = np.random.default_rng(2).uniform(low, high, (100, len(low)))
-    theta_0 = Thetas("morphing_points", points=tuple(map(tuple, points.tolist())))
+    chosen = tuple(map(tuple, points(events.header).tolist()))
+    theta_0 = Thetas("morphing_points", points=chosen)
     method = Method("alices", "parameterized", Sampling(theta_0, _SM, 0, 0, 0, 0.0), RATIO)
     return draw_samples(method, events, n, np.random.default_rng(1))
+
+
+def points(header: Header) -> NDArray[np.float64]:
+    """Returns a hundred points of the parameter ranges, (theta, parameter).
+
+    Args:
+        header: The header of the event file.
+    """
+    low, high = header.ranges.T
+    return np.random.default_rng(2).uniform(low, high, (100, len(low)))
 
 
 def ratio(samples: Samples, training: Training = RATIO) -> ParameterizedRatio:
@@ -146,7 +159,7 @@ def _filled(model: LocalScore | ParameterizedRatio, of: Any, activation: str) ->
     return estimator
 
 
-def _standard(x: np.typing.NDArray[np.float64]) -> ObservableScaler:
+def _standard(x: NDArray[np.float64]) -> ObservableScaler:
     """Returns MadMiner's scaling of observables: mean zero and standard deviation one."""
     infinite = np.full(x.shape[1], np.inf)
     return ObservableScaler(-infinite, infinite, np.zeros(x.shape[1], bool), x.mean(0), x.std(0))

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks import growth
 from benchmarks.measure import Measurement
 from benchmarks.row import Cost
 from benchmarks.rows import row
@@ -104,6 +105,10 @@ def documented(measurements: Iterable[Measurement]) -> dict[str, str]:
         "rows": _markdown(
             ("row", "what is done", "sizes"),
             ((f"`{one.row}`", row(one.row).title, _sizes(one)) for one in measurements),
+        ),
+        "growth": _markdown(
+            ("row", "work", "exponent from 1e5", "events", "CPU s", "peak MB"),
+            growth.cells(growth.load()),
         ),
     }
 

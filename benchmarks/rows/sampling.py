@@ -19,6 +19,7 @@ from madminer_workflow.configuration.model import Members, Method, Sampling, Spl
 from madminer_workflow.events import Events, read_events, read_header
 from madminer_workflow.sampling import Samples, draw_samples, split
 from madminer_workflow.sampling.joint import joint_ratio, joint_score
+from madminer_workflow.sampling.unweight import unweight
 
 __all__ = ["ROW"]
 
@@ -32,25 +33,21 @@ _COMPARED = 500
 
 def ours(sizes: Sizes) -> Callable[[], Arrays]:
     """Draws them with one read of the file."""
-    path = events_of(sizes["events"])
-    points = Thetas("morphing_points", points=tuple(map(tuple, _thetas(sizes).tolist())))
-    methods = {
-        "ratio": ("train", _method("alices", points)),
-        "local": ("train", _method("sally", _SM)),
-        "test": ("test", _method("scandal", points)),
-    }
+    path, thetas, n_samples = events_of(sizes["events"]), _thetas(sizes), sizes["samples"]
+    points = Thetas("morphing_points", points=tuple(map(tuple, thetas.tolist())))
+    methods = {"ratio": _method("alices", points), "local": _method("sally", _SM)}
+    counts = np.full(len(thetas), n_samples // len(thetas))
 
     def work() -> Arrays:
         events, rng = read_events(read_header(path)), np.random.default_rng(1)
         partition = split(len(events), SPLITS, seed=1)
         arrays: dict[str, Floats] = {}
-        for part in ("train", "test"):
-            some = events.take(getattr(partition, part))
-            for name, (source, method) in methods.items():
-                if source == part:
-                    drawn = draw_samples(method, some, sizes["samples"], rng)
-                    arrays |= _prefixed(name, **_arrays(drawn))
-        return arrays
+        train = events.take(partition.train)
+        for name, method in methods.items():
+            arrays |= _prefixed(name, **_arrays(draw_samples(method, train, n_samples, rng)))
+        del train
+        test = unweight(events.take(partition.test), thetas, counts, rng)
+        return arrays | _prefixed("test", x=test.x, theta=thetas.take(test.thetas, axis=0))
 
     return work
 
@@ -158,7 +155,7 @@ def _distributions(results: Mapping[str, Arrays], thetas: Floats) -> Iterator[Ch
                 _at(ours, kind, label, theta).T, _at(theirs, kind, label, theta).T, strict=True
             )
         ]
-        unlikely = -np.log10(min(1.0, min(p_values) * len(p_values)))
+        unlikely = max(0.0, -np.log10(min(p_values) * len(p_values)))
         yield Check(f"distributions, {what}: - log10 p", float(unlikely), 3.0)
 
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import rows
+from benchmarks import growth, rows
 from benchmarks.measure import measure
-from benchmarks.row import OURS
+from benchmarks.row import OURS, Cost
 from benchmarks.table import RESULTS, documented, load, updated
 
 TINY = {
     "sampling": {"events": 20_000, "thetas": 3, "samples": 2000},
+    "limits_sally": {"events": 5000, "grid": 5, "fine": 6},
+    "fisher": {"events": 2000},
+    "training": {"events": 20_000, "samples": 4000, "epochs": 2},
+    "evaluation": {"events": 200, "thetas": 4},
+    "evaluation_score": {"events": 200, "thetas": 4},
+    "limits_ml": {"events": 5000, "grid": 4, "fine": 5},
 }
 
 
@@ -30,5 +36,16 @@ def test_rows_are_complete(name: str) -> None:
 
 
 def test_the_documentation_shows_the_results() -> None:
-    page = RESULTS.parents[1] / "docs" / "performance.md"
-    assert updated(page.read_text(), documented(load(RESULTS))) == page.read_text()
+    page = (RESULTS.parents[1] / "docs" / "performance.md").read_text()
+    tables = documented(load(RESULTS))
+    assert all(f"<!-- {name} -->" in page for name in tables)
+    assert updated(page, tables) == page
+
+
+def test_exponents_of_growth() -> None:
+    costs = {n: Cost(n**1.5, 1.0, 1.0, 1.0, 1.0, 1.0) for n in (10**4, 10**5, 10**7)}
+    assert growth.exponent(costs) == pytest.approx(1.5)
+    ((row, work, *numbers),) = growth.cells({"sampling": {"ours": costs}})
+    assert (row, work, numbers) == ("`sampling`", "ours", ["1.50", "1e7", "3.16e+10", "1"])
+    axes = growth.draw({"sampling": {"ours": costs, "madminer": costs}}).axes
+    assert [len(one.lines) for one in axes] == [2, 2]

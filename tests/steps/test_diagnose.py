@@ -13,7 +13,7 @@ from madminer_workflow.events import Events
 from madminer_workflow.steps import diagnose as module
 from madminer_workflow.steps.combine import combine_members
 from madminer_workflow.steps.diagnose import Diagnosis, diagnose
-from madminer_workflow.steps.evaluate import evaluate
+from madminer_workflow.steps.evaluate import Part, evaluate
 from madminer_workflow.steps.members import Member, read_members
 
 Make = Callable[..., Any]
@@ -88,3 +88,15 @@ def test_every_method_of_a_run_is_diagnosed(run: Any) -> None:
         assert diagnosis.curves.halves.shape == (2, 25)
     without = replace(combination, evaluations={})
     assert diagnose(without, run.events) == {}
+
+
+def test_more_events_than_enough_are_thinned(
+    toy: Make, oracle: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = toy(2)
+    parts = [Part(oracle(events), events.take(rows), rows) for rows in np.split(np.arange(600), 2)]
+    assert module._some(parts) is parts
+    monkeypatch.setattr(module, "_N_EVENTS", 250)
+    first, second = module._some(parts)
+    assert first.rows.tolist() == list(range(0, 300, 3))
+    np.testing.assert_array_equal(second.events.x, events.x[300:600:3])

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from madminer_workflow.errors import InputError
 from madminer_workflow.tracking import store
-from madminer_workflow.tracking.project import GATHERED, command_of
+from madminer_workflow.tracking.names import GATHERED, RECORD_FILE
+from madminer_workflow.tracking.project import command_of, main
 
 STEP = """
 import os, sys, time
@@ -82,6 +84,20 @@ def test_whoever_gathers_finds_the_record(folder: Path) -> None:
     assert (folder / "tracking.json").exists()
     assert ended(start(folder, "status=3", **{GATHERED: "1"})) == (3, "")
     assert not (folder / store.FILE).exists()
+
+
+def test_modules_of_python_need_no_other_interpreter(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = PROJECT.replace("exec python step.py", "python -m madminer_workflow")
+    (folder / "MLproject").write_text(ours)
+    monkeypatch.setenv(GATHERED, "1")
+    monkeypatch.setenv(RECORD_FILE, "")
+    monkeypatch.setattr(os, "execvp", pytest.fail)
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    given = [str(folder), "-e", "train", "-P", f"output_dir={folder}"]
+    assert "validate-spec" in CliRunner().invoke(main, [*given, "-P", "status=--help"]).output
+    assert CliRunner().invoke(main, [*given, "-P", "status=x"]).exit_code == 2
 
 
 def test_values_are_quoted(folder: Path) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 import click
 
@@ -83,7 +84,7 @@ def cli() -> None:
     """Exclusion limits on theory parameters from MadMiner event files."""
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and ends the process with its status.
 
     Args:

@@ -124,7 +124,9 @@ def read_events(header: Header) -> Events:
         if not finite.all():
             bad = np.count_nonzero(~finite.all(axis=1))
             raise InputError(f"{header.path}: {bad} events with {name} that are not finite numbers")
-    weights *= _shares(header, sampled_from)[:, None]
+    shares = _shares(header, sampled_from)
+    if shares.min() < 1.0:
+        weights *= shares[:, None]
     return Events(header, x, weights, sampled_from)
 
 

@@ -40,8 +40,9 @@ def draw(
     Returns:
         Indices of the drawn events, those of the first point first, (sample,).
     """
-    total = coefficients @ np.einsum("eb->b", weights)
-    envelope = np.abs(coefficients) @ np.einsum("eb->b", np.abs(weights))
+    sums = np.einsum("eb->b", weights)
+    absolute = sums if weights.min() >= 0.0 else np.einsum("eb->b", np.abs(weights))
+    total, envelope = coefficients @ sums, np.abs(coefficients) @ absolute
     by_rejection = COST_OF_A_PROPOSAL * counts * envelope < total * len(weights)
     owner = np.repeat(np.arange(len(counts)), counts)
     drawn = np.empty(len(owner), np.int64)

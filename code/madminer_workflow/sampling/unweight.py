@@ -87,7 +87,7 @@ def unweight(
     for which, indices, pool in pools(events, thetas):
         totals[which] = total = np.einsum("eb->b", pool)
         _check_positive(events.header, thetas, coefficients @ total)
-        effective[which] = _effective_samples(pool, coefficients[which])
+        effective[which] = _effective_samples(pool, total, coefficients[which])
         negative[which] = _negative_share(pool, coefficients[which])
         rows = draw(pool, coefficients[which], counts[which], rng)
         samples = np.flatnonzero(np.isin(owner, which))
@@ -137,15 +137,15 @@ def _check_positive(header: Header, thetas: Floats, cross_sections: Floats) -> N
         raise InputError(f"{header.path}: no events with positive weight at theta = {theta}")
 
 
-def _effective_samples(pool: Floats, coefficients: Floats) -> Floats:
+def _effective_samples(pool: Floats, total: Floats, coefficients: Floats) -> Floats:
     """Returns the effective number of events at each point, (theta,)."""
     squares = np.einsum("tb,bc,tc->t", coefficients, pool.T @ pool, coefficients)
-    return np.asarray((coefficients @ np.einsum("eb->b", pool)) ** 2 / squares)
+    return np.asarray((coefficients @ total) ** 2 / squares)
 
 
 def _negative_share(pool: Floats, coefficients: Floats) -> float:
     """Returns the share of negative weights at the points, or at some of them if there are many."""
-    stride = math.ceil(len(coefficients) * len(pool) / (4 * BLOCK))
+    stride = math.ceil(len(coefficients) * len(pool) / (2 * BLOCK))
     some = [pool @ row for row in coefficients[::stride]]
     negative, total = -sum(w[w < 0].sum() for w in some), sum(w.sum() for w in some)
     return float(negative / (total + 2 * negative))

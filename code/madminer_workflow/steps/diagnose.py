@@ -26,6 +26,7 @@ __all__ = ["Diagnosis", "diagnose"]
 Floats = NDArray[np.float64]
 
 _N_ACCURACY = 100_000  # events that tell bias and resolution to a percent
+_N_EVENTS = 2_000_000  # events that tell how well ratios are learned: more would only cost memory
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,20 @@ def _diagnosis(combination: Combination, events: Events, name: str) -> Diagnosis
         normalisation=of.normalisation(curves),
         bias_test=of.bias_test(curves),
         stability=of.stability(curves),
-        **specific(model, parts, thetas, data.scan.n_observed, combination.configuration),
+        **specific(model, _some(parts), thetas, data.scan.n_observed, combination.configuration),
     )
     return Diagnosis(diagnostics, curves, verdict(diagnostics))
+
+
+def _some(parts: Sequence[Part[Model]]) -> Sequence[Part[Model]]:
+    """Returns the parts with every n-th event, if there are more than enough."""
+    step = -(-sum(len(part.rows) for part in parts) // _N_EVENTS)
+    if step == 1:
+        return parts
+    return [
+        Part(part.model, part.events.take(np.arange(0, len(part.rows), step)), part.rows[::step])
+        for part in parts
+    ]
 
 
 def _curves(

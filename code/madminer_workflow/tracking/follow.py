@@ -24,7 +24,7 @@ from madminer_workflow.engine.journal import Report, read
 from madminer_workflow.errors import InputError
 from madminer_workflow.tracking import store
 from madminer_workflow.tracking.gather import Gatherer
-from madminer_workflow.tracking.project import GATHERED
+from madminer_workflow.tracking.names import GATHERED
 
 __all__ = [
     "AGAIN_SECONDS",

@@ -18,14 +18,9 @@ from typing import Any
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json, sha256, write_json
 from madminer_workflow.storage.provenance import software
+from madminer_workflow.tracking.names import RECORD, RECORD_FILE
 
 __all__ = ["RECORD", "RECORD_FILE", "Dataset", "Record", "Trained", "log_error", "log_step"]
-
-RECORD = "tracking.json"
-"""The name of the record in the folder of a step."""
-
-RECORD_FILE = "MADMINER_WORKFLOW_TRACKING_FILE"
-"""Variable that names the file of the record; without it a step that MLflow runs logs itself."""
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,22 @@ then nothing here imports MLflow.
 from __future__ import annotations
 
 import os
+import runpy
 import shlex
 import signal
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import yaml
 
 from madminer_workflow.errors import InputError
-from madminer_workflow.tracking.log import RECORD, RECORD_FILE
+from madminer_workflow.tracking.names import GATHERED, RECORD, RECORD_FILE
 
-__all__ = ["GATHERED", "command_of", "main"]
-
-GATHERED = "MADMINER_WORKFLOW_GATHERED"
-"""Variable that says that whoever has submitted the step gathers its record."""
+__all__ = ["command_of", "main"]
 
 
 @click.command()
@@ -46,7 +42,7 @@ def main(folder: Path, entry_point: str, parameters: tuple[str, ...]) -> None:
     output_dir = Path(given["output_dir"])
     if os.environ.get(GATHERED):
         os.environ[RECORD_FILE] = str(output_dir / RECORD)
-        os.execvp("sh", ["sh", "-c", command])
+        _become(command)
     sys.exit(_tracked(command, entry_point, given, output_dir))
 
 
@@ -83,8 +79,20 @@ def command_of(folder: Path, entry_point: str, given: Mapping[str, str]) -> str:
     return f"{program} {options}"
 
 
+def _become(command: str) -> NoReturn:
+    """Goes on as a command; without another interpreter if it is a module of Python."""
+    words = shlex.split(command)
+    if words[:2] == ["python", "-m"]:
+        sys.argv = words[2:]
+        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+        sys.exit()
+    os.execvp("sh", ["sh", "-c", command])
+
+
 def _tracked(command: str, name: str, parameters: Mapping[str, str], output_dir: Path) -> int:
     """Runs a command, logs how it went, and returns its exit status."""
+    import tempfile
+
     from madminer_workflow.tracking.single import log_single
 
     started = time.time()
@@ -97,6 +105,8 @@ def _tracked(command: str, name: str, parameters: Mapping[str, str], output_dir:
 
 def _status(command: str, environment: Mapping[str, str]) -> int:
     """Returns the exit status of a command, which a signal to this process ends, too."""
+    import subprocess
+
     process = subprocess.Popen(["sh", "-c", command], env=dict(environment))
 
     def stop(number: int, _: object) -> None:
