@@ -172,9 +172,9 @@ def _contributions(events: PointEvents, groups: NDArray[np.int64] | None = None)
     def contributions(some: slice) -> Floats:
         which = some if groups is None else groups if len(groups) == 1 else groups[some]
         slope = slopes[:, which]
-        cross = gradients[:, None, some] * slope
-        change = cross + cross.transpose(1, 0, 2) - weights[some] * (slope[:, None] * slope)
-        return np.asarray(events.luminosity_ipb * change)
+        gradient = gradients[:, some]
+        rest = gradient - weights[some] * slope
+        return events.luminosity_ipb * (gradient[:, None] * slope + slope[:, None] * rest)
 
     return contributions
 
