@@ -54,12 +54,13 @@ def measure(
 
 
 def exponent(costs: Mapping[int, Cost]) -> float:
-    """Returns the exponent with which CPU time grows, from a hundred thousand events on.
+    """Returns the exponent with which CPU time grows in the last two decades that were measured.
 
     Args:
         costs: Costs by number of events.
     """
-    first, last = min(n for n in costs if n >= 10**5), max(costs)
+    last = max(costs)
+    first = min(n for n in costs if 100 * n >= last)
     return float(np.log(costs[last].cpu_s / costs[first].cpu_s) / np.log(last / first))
 
 

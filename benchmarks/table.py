@@ -107,7 +107,7 @@ def documented(measurements: Iterable[Measurement]) -> dict[str, str]:
             ((f"`{one.row}`", row(one.row).title, _sizes(one)) for one in measurements),
         ),
         "growth": _markdown(
-            ("row", "work", "exponent from 1e5", "events", "CPU s", "peak MB"),
+            ("row", "work", "exponent", "events", "CPU s", "peak MB"),
             growth.cells(growth.load()),
         ),
     }
