@@ -86,7 +86,7 @@ def draw(costs: Costs) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     time, memory = figure.subplots(1, 2, sharex=True)
     for number, (name, works) in enumerate(costs.items()):
         for work, grown in works.items():
@@ -100,7 +100,7 @@ def draw(costs: Costs) -> Figure:
     for axes, label in ((time, "CPU time [s]"), (memory, "peak memory, imports included [MB]")):
         axes.set(xlabel="events", ylabel=label)
         axes.grid(alpha=0.3)
-    time.legend(fontsize="small")
+    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     return figure
 
 
