@@ -54,12 +54,13 @@ def measure(
 
 
 def exponent(costs: Mapping[int, Cost]) -> float:
-    """Returns the exponent with which CPU time grows, from a hundred thousand events on.
+    """Returns the exponent with which CPU time grows in the last two decades that were measured.
 
     Args:
         costs: Costs by number of events.
     """
-    first, last = min(n for n in costs if n >= 10**5), max(costs)
+    last = max(costs)
+    first = min(n for n in costs if 100 * n >= last)
     return float(np.log(costs[last].cpu_s / costs[first].cpu_s) / np.log(last / first))
 
 
@@ -85,7 +86,7 @@ def draw(costs: Costs) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 4), layout="constrained")
+    figure = Figure(figsize=(10, 4), layout="constrained")
     time, memory = figure.subplots(1, 2, sharex=True)
     for number, (name, works) in enumerate(costs.items()):
         for work, grown in works.items():
@@ -99,7 +100,7 @@ def draw(costs: Costs) -> Figure:
     for axes, label in ((time, "CPU time [s]"), (memory, "peak memory, imports included [MB]")):
         axes.set(xlabel="events", ylabel=label)
         axes.grid(alpha=0.3)
-    time.legend(fontsize="small")
+    figure.legend(loc="outside right upper", fontsize="small", frameon=False)
     return figure
 
 

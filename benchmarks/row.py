@@ -117,7 +117,7 @@ class Target:
             megabytes: The bound, imports included.
             ours: Name of our work.
         """
-        return cls(f"MB at most, {ours}", lambda costs, _: costs[ours].peak_mb, "<=", megabytes)
+        return cls(f"peak MB, {ours}", lambda costs, _: costs[ours].peak_mb, "<=", megabytes)
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def documented(measurements: Iterable[Measurement]) -> dict[str, str]:
             ((f"`{one.row}`", row(one.row).title, _sizes(one)) for one in measurements),
         ),
         "growth": _markdown(
-            ("row", "work", "exponent from 1e5", "events", "CPU s", "peak MB"),
+            ("row", "work", "exponent", "events", "CPU s", "peak MB"),
             growth.cells(growth.load()),
         ),
     }
@@ -139,9 +139,9 @@ def _targets(measurement: Measurement, *, always: bool = False) -> Iterator[tupl
         value = target.value(measurement.best, measurement.sizes)
         if is_full:
             verdict = "met" if target.met(value) else "missed"
-            yield target.what, f"{value:.3g}", f"{target.sign} {target.bound:g}", verdict
+            yield target.what, f"{value:.4g}", f"{target.sign} {target.bound:g}", verdict
         else:
-            yield target.what, f"{value:.3g}", "", ""
+            yield target.what, f"{value:.4g}", "", ""
 
 
 def _costs(measurement: Measurement) -> Iterator[tuple[str, ...]]:

@@ -116,7 +116,7 @@ def test_bounds_hold_for_the_best_runs(tmp_path: Path) -> None:
     assert loaded == one
     printed = [" ".join(line.split()) for line in lines(loaded)]
     assert "madminer / ours 10 >= 10 met" in printed
-    assert "MB at most, ours 1.1e+03 <= 1000 missed" in printed
+    assert "peak MB, ours 1100 <= 1000 missed" in printed
     assert "ours 1.000 100% 1.00 1100 1 0" in printed
     page = "a\n<!-- targets -->\nold\n<!-- end -->\nb"
     assert "| `toy` | madminer / ours | 10 | >= 10 | met |" in updated(page, documented([loaded]))

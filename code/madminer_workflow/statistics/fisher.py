@@ -24,7 +24,9 @@ _BLOCK = 2**14
 """Events whose contributions are computed at the same time: those fit into the cache."""
 
 Contributions: TypeAlias = Callable[[slice], Floats]
-"""Gives the changes of an information with some events, (parameter, parameter, event)."""
+"""Gives the changes of an information with some events, (…, parameter, parameter, event)."""
+
+_ONE_GROUP = np.zeros(1, np.int64)
 
 
 @dataclass(frozen=True)
@@ -81,17 +83,23 @@ def joint(events: PointEvents) -> tuple[FisherInformation, FisherInformation, Fi
     Args:
         events: Events and their weights at the point.
     """
-    full, rate = _contributions(events), _contributions(events, _one_group(events))
-    return (
-        _information("full", events, full, "Rate and shape, latent variables seen: upper bound."),
-        _information("rate", events, rate, "The number of events alone."),
-        _information(
-            "kinematics",
-            events,
-            lambda some: full(some) - rate(some),
-            "The shape alone: full minus rate.",
-        ),
+    full, rate = _contributions(events), _contributions(events, _ONE_GROUP)
+
+    def contributions(some: slice) -> Floats:
+        first, second = full(some), rate(some)
+        return np.stack([first, second, first - second])
+
+    descriptions = {
+        "full": "Rate and shape, latent variables seen: upper bound.",
+        "rate": "The number of events alone.",
+        "kinematics": "The shape alone: full minus rate.",
+    }
+    found = zip(descriptions.items(), *_summed(events, contributions), strict=True)
+    first, second, third = (
+        FisherInformation(name, events.theta, matrix, uncertainty, description)
+        for (name, description), matrix, uncertainty in found
     )
+    return first, second, third
 
 
 def histogram(name: str, events: PointEvents, bins: NDArray[np.int64]) -> FisherInformation:
@@ -104,7 +112,8 @@ def histogram(name: str, events: PointEvents, bins: NDArray[np.int64]) -> Fisher
     """
     n_bins = len(np.unique(bins))
     description = f"Histogram of {n_bins} bins, rate included."
-    return _information(name, events, _contributions(events, bins), description)
+    summed = _summed(events, _contributions(events, bins))
+    return FisherInformation(name, events.theta, *summed, description)
 
 
 def bin_numbers(
@@ -131,18 +140,14 @@ def score(name: str, events: PointEvents, scores: Floats) -> FisherInformation:
         events: Events and their weights at the point.
         scores: Estimated score of each event, (event, parameter).
     """
-    rate = _contributions(events, _one_group(events))
+    rate = _contributions(events, _ONE_GROUP)
 
     def contributions(some: slice) -> Floats:
         t = scores[some].T
         return rate(some) + events.luminosity_ipb * events.weights[some] * (t[:, None] * t)
 
-    return _information(name, events, contributions, "Rate and estimated score.")
-
-
-def _one_group(events: PointEvents) -> NDArray[np.int64]:
-    """Returns the group of each event if there is one only, (event,)."""
-    return np.zeros(len(events.weights), np.int64)
+    summed = _summed(events, contributions)
+    return FisherInformation(name, events.theta, *summed, "Rate and estimated score.")
 
 
 def _contributions(events: PointEvents, groups: NDArray[np.int64] | None = None) -> Contributions:
@@ -153,31 +158,32 @@ def _contributions(events: PointEvents, groups: NDArray[np.int64] | None = None)
 
     Args:
         events: The events.
-        groups: The group of each event, (event,); each event is one if not given.
+        groups: The group of each event, (event,), or of all of them, (1,); each event is one if
+            not given.
     """
     gradients, weights = np.ascontiguousarray(events.gradients.T), events.weights
     sums, s = gradients, weights
     if groups is not None:
-        s = np.asarray(np.bincount(groups, weights), float)
-        sums = np.stack([np.bincount(groups, gradient) for gradient in gradients])
+        of_events = np.broadcast_to(groups, len(weights))
+        s = np.asarray(np.bincount(of_events, weights), float)
+        sums = np.stack([np.bincount(of_events, gradient) for gradient in gradients])
     slopes = sums / np.where(s > 0.0, s, np.inf)
 
     def contributions(some: slice) -> Floats:
-        slope = slopes[:, some if groups is None else groups[some]]
-        cross = gradients[:, None, some] * slope
-        change = cross + cross.transpose(1, 0, 2) - weights[some] * (slope[:, None] * slope)
-        return np.asarray(events.luminosity_ipb * change)
+        which = some if groups is None else groups if len(groups) == 1 else groups[some]
+        slope = slopes[:, which]
+        gradient = gradients[:, some]
+        rest = gradient - weights[some] * slope
+        return events.luminosity_ipb * (gradient[:, None] * slope + slope[:, None] * rest)
 
     return contributions
 
 
-def _information(
-    name: str, events: PointEvents, contributions: Contributions, description: str
-) -> FisherInformation:
-    """Returns the sum of contributions and its uncertainty."""
-    matrix, variance = np.zeros((2, *[len(events.theta)] * 2))
+def _summed(events: PointEvents, contributions: Contributions) -> tuple[Floats, Floats]:
+    """Returns sums of contributions, (…, parameter, parameter), and their uncertainties."""
+    total = squares = np.zeros(())
     for start in range(0, len(events.weights), _BLOCK):
         some = contributions(slice(start, start + _BLOCK))
-        matrix += some.sum(axis=2)
-        variance += np.einsum("ijn,ijn->ij", some, some)
-    return FisherInformation(name, events.theta, matrix, np.sqrt(variance), description)
+        total = total + some.sum(axis=-1)
+        squares = squares + np.einsum("...n,...n->...", some, some)
+    return total, np.sqrt(squares)
