@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from madminer_workflow.errors import InputError
+from madminer_workflow.estimators.dense import Dense, tiles
 from madminer_workflow.estimators.inputs import ParameterScaler
 from madminer_workflow.estimators.losses import loss_of
 from madminer_workflow.estimators.model import event_blocks
@@ -71,9 +72,17 @@ class LocalScore(NetworkModel):
         Args:
             x: Observables, (event, observable).
         """
-        x = np.asarray(x)
+        training, x = self.description.training, np.asarray(x)
+        dense = Dense.of_linear(self.network.get_submodule("layers"), training.activation)
         result = np.empty((len(x), len(self.parameters)))
-        for events in event_blocks(len(x), max(self.description.training.hidden_layers)):
-            scores = self.network(self._inputs(x[events])).cpu().numpy()
-            result[events] = self.description.parameter_scaler.unscale_scores(scores)
+        for events in event_blocks(len(x), max(training.hidden_layers)):
+            inputs = self._inputs(x[events])
+            scores = [
+                dense(torch.addmm(dense.first_bias, inputs[rows], dense.first_weight))
+                for rows, _ in tiles(len(inputs), 1, inputs.device)
+            ]
+            unscaled = self.description.parameter_scaler.unscale_scores(
+                torch.cat(scores).cpu().numpy()
+            )
+            result[events] = unscaled
         return result
