@@ -359,8 +359,8 @@ def training_process(folder: Path) -> int | None:
             words = path.read_text().split("\0")
         except OSError:  # has ended
             continue
-        if words[1:4] == ["-m", "madminer_workflow", "train"] and any(
-            word.startswith(str(folder)) for word in words
+        if words[1:3] == ["-m", "madminer_workflow.tracking.project"] and any(
+            word.startswith(f"train_folder={folder}") for word in words
         ):
             return int(path.parent.name)
     return None

@@ -26,6 +26,8 @@ from madminer_workflow.tracking.names import GATHERED, RECORD, RECORD_FILE
 
 __all__ = ["command_of", "main"]
 
+_ENTRY = "entry.sh"
+
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
@@ -80,11 +82,12 @@ def command_of(folder: Path, entry_point: str, given: Mapping[str, str]) -> str:
 
 
 def _become(command: str) -> NoReturn:
-    """Goes on as a command; without another interpreter if it is a module of Python."""
-    words = shlex.split(command)
-    if words[:2] == ["python", "-m"]:
-        sys.argv = words[2:]
-        runpy.run_module(words[2], run_name="__main__", alter_sys=True)
+    """Goes on as a command; what `scripts/entry.sh` starts needs no other interpreter."""
+    program, *words = shlex.split(command)
+    if Path(program).name == _ENTRY:
+        os.chdir(words[0])
+        sys.argv = ["madminer_workflow", *words[1:]]
+        runpy.run_module("madminer_workflow", run_name="__main__", alter_sys=True)
         sys.exit()
     os.execvp("sh", ["sh", "-c", command])
 
