@@ -86,11 +86,12 @@ def test_whoever_gathers_finds_the_record(folder: Path) -> None:
     assert not (folder / store.FILE).exists()
 
 
-def test_modules_of_python_need_no_other_interpreter(
+def test_our_commands_need_no_other_interpreter(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = PROJECT.replace("exec python step.py", "python -m madminer_workflow")
+    ours = PROJECT.replace("exec python step.py", "scripts/entry.sh .")
     (folder / "MLproject").write_text(ours)
+    monkeypatch.chdir(folder)
     monkeypatch.setenv(GATHERED, "1")
     monkeypatch.setenv(RECORD_FILE, "")
     monkeypatch.setattr(os, "execvp", pytest.fail)
