@@ -75,7 +75,8 @@ def ours(sizes: Sizes) -> Callable[[], Arrays]:
 
 def madminer(sizes: Sizes) -> Callable[[], Arrays]:
     """Goes from the file to limits with MadMiner's functions."""
-    import torch._dynamo  # noqa: F401  which the first optimiser would import
+    import torch
+    import torch._dynamo  # which the first optimiser would import
 
     from benchmarks.madminer_compat import patch
 
@@ -96,6 +97,9 @@ def madminer(sizes: Sizes) -> Callable[[], Arrays]:
         "validation_split": _VALIDATION,
         "n_workers": 0,
     }
+
+    torch.manual_seed(1)
+    np.random.seed(1)  # noqa: NPY002
 
     def work() -> Arrays:
         sampler = SampleAugmenter(str(path))
