@@ -22,7 +22,7 @@ _STEP = """
 entry_points:
   train:
     parameters: {input_file: path, train_folder: path, output_dir: string}
-    command: python -m madminer_workflow train --help
+    command: scripts/entry.sh . train --help
 """
 
 
