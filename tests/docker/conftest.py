@@ -106,7 +106,7 @@ def base_image(engine: Docker) -> str:
 def image(base_image: str, network: Sequence[str]) -> str:
     """The image of this version, built from this checkout; its name and tag."""
     variables = {"BASE_IMAGE": base_image, "IMAGE": ""}
-    variables["DOCKER_BUILD_ARGS"] = os.environ.get("DOCKER_BUILD_ARGS", " ".join(network))
+    variables["DOCKER_BUILD_ARGS"] = os.environ.get("DOCKER_BUILD_ARGS") or " ".join(network)
     subprocess.run([ROOT / "docker" / "build.sh"], env={**os.environ, **variables}, check=True)
     environment = yaml.safe_load((ROOT / "workflow" / "steps.yml").read_text())["environment"]
     return f"{environment['image']}:{environment['imagetag']}"
