@@ -47,10 +47,11 @@ def _logged(output_dir: Path) -> int:
     from madminer_workflow.tracking.gather import Gatherer, found
     from madminer_workflow.tuning.follow import log, studies
 
-    n_new = sum(log(output_dir, folder) for folder in studies(output_dir))
-    if not journal.has_run(output_dir) and studies(output_dir):
+    searches, has_run = studies(output_dir), journal.has_run(output_dir)
+    n_new = sum(log(output_dir, folder) for folder in searches)
+    if searches and not has_run:
         return n_new
-    report = journal.read(output_dir) if journal.has_run(output_dir) else found(output_dir)
+    report = journal.read(output_dir) if has_run else found(output_dir)
     if report.state == "running":
         raise InputError(f"output_dir: the run in {output_dir} goes on, and is logged as it does")
     return n_new + Gatherer(*store.open_store(output_dir), output_dir).gather(report)
