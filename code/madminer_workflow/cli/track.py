@@ -44,14 +44,14 @@ def _logged(output_dir: Path) -> int:
     """Logs what is new in a folder; returns the number of steps and trials."""
     from madminer_workflow.engine import journal
     from madminer_workflow.tracking import store
-    from madminer_workflow.tracking.gather import Gatherer, found
+    from madminer_workflow.tracking.gather import Gatherer, reported
     from madminer_workflow.tuning.follow import log, studies
 
-    searches, has_run = studies(output_dir), journal.has_run(output_dir)
+    searches = studies(output_dir)
     n_new = sum(log(output_dir, folder) for folder in searches)
-    if searches and not has_run:
+    if searches and not journal.has_run(output_dir):
         return n_new
-    report = journal.read(output_dir) if has_run else found(output_dir)
+    report = reported(output_dir)
     if report.state == "running":
         raise InputError(f"output_dir: the run in {output_dir} goes on, and is logged as it does")
     return n_new + Gatherer(*store.open_store(output_dir), output_dir).gather(report)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from madminer_workflow.engine import journal
 from madminer_workflow.engine.journal import Entry, Report
 from madminer_workflow.errors import InputError
 from madminer_workflow.storage import read_json
 from madminer_workflow.tracking import store
-from madminer_workflow.tracking.gather import Gatherer, found
+from madminer_workflow.tracking.gather import Gatherer, reported
 from madminer_workflow.tracking.log import RECORD, Record, Trained
 from madminer_workflow.tracking.models import log_model, register
 
@@ -39,7 +38,7 @@ def register_best(output_dir: Path, name: str, alias: str) -> tuple[str, str]:
     for key, value in (("name", name), ("alias", alias)):
         if not value.strip() or set(value) & set("/:@"):
             raise InputError(f"{key}: '{value}', expected a word without /, : and @")
-    report = journal.read(output_dir) if journal.has_run(output_dir) else found(output_dir)
+    report = reported(output_dir)
     plotting = _plotting(output_dir, report)
     method, models = _best(report, plotting.folder / _RESULTS)
     client, experiment = store.open_store(output_dir)

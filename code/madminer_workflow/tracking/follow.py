@@ -13,7 +13,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -29,11 +29,11 @@ from madminer_workflow.tracking.names import GATHERED
 __all__ = [
     "AGAIN_SECONDS",
     "EVERY_SECONDS",
-    "PATIENCE_SECONDS",
     "Follower",
     "follow",
     "input_ends",
     "problem",
+    "wait_while",
 ]
 
 EVERY_SECONDS = 2.0
@@ -166,7 +166,7 @@ def input_ends(seconds: float) -> bool:
 def _report(output_dir: Path, since: float, last: Report | None, *, ended: bool) -> Report | None:
     """Returns what a run has noted, also when another one notes in its place already."""
     if ended:
-        _wait_for_steps(output_dir)
+        wait_while(lambda: is_claimed(output_dir))
     with contextlib.suppress(InputError):
         report = read(output_dir)
         is_first = report.started.timestamp() >= since and not (ended and report.state == "running")
@@ -185,8 +185,12 @@ def _interrupted(report: Report) -> Report:
     return replace(report, state="interrupted", written=now, steps=tuple(steps))
 
 
-def _wait_for_steps(output_dir: Path) -> None:
-    """Waits until nobody uses the folder of a run that has ended."""
+def wait_while(is_used: Callable[[], bool]) -> None:
+    """Waits as long as a folder is used, unless that takes long.
+
+    Args:
+        is_used: Tells whether it is.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while is_claimed(output_dir) and time.monotonic() < deadline:
+    while is_used() and time.monotonic() < deadline:
         time.sleep(0.05)

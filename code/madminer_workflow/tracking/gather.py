@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from madminer_workflow.engine import journal
 from madminer_workflow.engine.folder import METADATA
 from madminer_workflow.engine.graph import State
 from madminer_workflow.engine.journal import Entry, Report
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-__all__ = ["FLOW", "STUDY", "Gatherer", "flows", "found", "studies"]
+__all__ = ["FLOW", "STUDY", "Gatherer", "flows", "found", "reported", "studies"]
 
 FLOW = "flow"
 """The stage of the run of a whole flow."""
@@ -248,6 +249,18 @@ class Gatherer:
             reasons = [f"{one.label}: {one.reason}" for one in report.steps if one.reason]
             tags["error"] = "; ".join(reasons) or None
         return replace(summary, tags=tags)
+
+
+def reported(output_dir: Path) -> Report:
+    """Returns what a flow has noted, or what is found of one that has noted nothing itself.
+
+    Args:
+        output_dir: The folder of the flow.
+
+    Raises:
+        InputError: There is nothing, or it cannot be read.
+    """
+    return journal.read(output_dir) if journal.has_run(output_dir) else found(output_dir)
 
 
 def found(output_dir: Path) -> Report:

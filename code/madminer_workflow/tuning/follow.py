@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 from madminer_workflow.tracking import store
 from madminer_workflow.tracking.follow import (
     AGAIN_SECONDS,
     EVERY_SECONDS,
-    PATIENCE_SECONDS,
     input_ends,
     problem,
+    wait_while,
 )
 from madminer_workflow.tracking.gather import Gatherer
 from madminer_workflow.tracking.log import RECORD
@@ -42,7 +41,7 @@ def follow(output_dir: Path, folder: Path) -> str | None:
     ended, wait = False, 0.0
     while not ended:
         if ended := input_ends(wait):
-            _wait_for_helpers(folder)
+            wait_while(lambda: is_locked(folder / IN_USE))  # by helpers
         try:
             log(output_dir, folder)
             error, wait = None, EVERY_SECONDS
@@ -71,10 +70,3 @@ def studies(output_dir: Path) -> list[Path]:
         output_dir: The folder of the run.
     """
     return sorted(path.parent for path in (output_dir / FOLDER).glob(f"*/{RECORD}"))
-
-
-def _wait_for_helpers(folder: Path) -> None:
-    """Waits until nobody works on a study, unless others do so for long."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while is_locked(folder / IN_USE) and time.monotonic() < deadline:
-        time.sleep(0.05)
