@@ -20,7 +20,7 @@ import scipy.optimize
 import scipy.special  # noqa: F401
 from numpy.typing import NDArray
 
-from benchmarks.row import Arrays, Check, Sizes
+from benchmarks.row import Arrays, Check, Sizes, Target
 from madminer_workflow.events import Events, read_events, read_header
 from madminer_workflow.statistics import (
     KinematicLikelihood,
@@ -31,11 +31,22 @@ from madminer_workflow.statistics import (
     teststatistic,
 )
 
-__all__ = ["LUMINOSITY_IPB", "compared", "expected_limits", "limit_of"]
+__all__ = ["FULL", "LUMINOSITY_IPB", "QUICK", "TARGETS", "compared", "expected_limits", "limit_of"]
 
 Floats = NDArray[np.float64]
 
 LUMINOSITY_IPB = 10_000.0
+
+TARGETS = (
+    Target.faster_than("madminer", 50),
+    Target.memory(1000),
+    Target.memory(1000, "ours, fine grid"),
+)
+"""What rows of limits from histograms should reach."""
+
+QUICK = {"events": 100_000, "grid": 15, "fine": 60}
+FULL = {"events": 1_000_000, "grid": 50, "fine": 200}
+
 _N_TOYS = 100_000
 _TEST = 0.2
 _SEED = 1

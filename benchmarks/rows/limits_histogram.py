@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.events import events_of
-from benchmarks.limits import compared, expected_limits, limit_of
-from benchmarks.row import Arrays, Check, Row, Sizes, Target
+from benchmarks.limits import FULL, QUICK, TARGETS, compared, expected_limits, limit_of
+from benchmarks.row import Arrays, Check, Row, Sizes
 from madminer_workflow.events import read_events, read_header
 
 __all__ = ["ROW"]
@@ -49,11 +49,7 @@ ROW = Row(
     title="limits from a histogram of one observable",
     works={"ours": ours, "ours, fine grid": ours_fine, "madminer": madminer},
     check=check,
-    targets=(
-        Target.faster_than("madminer", 50),
-        Target.memory(1000),
-        Target.memory(1000, "ours, fine grid"),
-    ),
-    quick={"events": 100_000, "grid": 15, "fine": 60},
-    full={"events": 1_000_000, "grid": 50, "fine": 200},
+    targets=TARGETS,
+    quick=QUICK,
+    full=FULL,
 )

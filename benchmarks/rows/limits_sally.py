@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.events import events_of
-from benchmarks.limits import compared, expected_limits, limit_of
-from benchmarks.row import Arrays, Check, Row, Sizes, Target
+from benchmarks.limits import FULL, QUICK, TARGETS, compared, expected_limits, limit_of
+from benchmarks.row import Arrays, Check, Row, Sizes
 from madminer_workflow.configuration.model import Splits
 from madminer_workflow.events import Events, read_events, read_header
 from madminer_workflow.sampling import split
@@ -79,11 +79,7 @@ ROW = Row(
     title="limits from a histogram of the estimated score",
     works={"ours": ours, "ours, fine grid": ours_fine, "madminer": madminer},
     check=check,
-    targets=(
-        Target.faster_than("madminer", 50),
-        Target.memory(1000),
-        Target.memory(1000, "ours, fine grid"),
-    ),
-    quick={"events": 100_000, "grid": 15, "fine": 60},
-    full={"events": 1_000_000, "grid": 50, "fine": 200},
+    targets=TARGETS,
+    quick=QUICK,
+    full=FULL,
 )

@@ -21,6 +21,7 @@ TINY = {
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # packages that MadMiner imports
 @pytest.mark.parametrize("name", TINY)
 def test_results_are_equal(name: str) -> None:
     measured = measure(name, TINY[name], repeats=1)
