@@ -102,9 +102,9 @@ def test_bad_input_is_refused(folder: Path, words: tuple[str, str], message: str
 def test_errors_of_the_specification_are_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from madminer_workflow.engine import launch
+    from madminer_workflow.engine import steering
 
-    monkeypatch.setattr(launch, "errors", lambda *_, **__: ["steps.yml: wrong", "more"])
+    monkeypatch.setattr(steering, "errors", lambda *_, **__: ["steps.yml: wrong", "more"])
     result = plan(folder)
     assert result.exit_code == 2
     assert result.stderr == "Error: steps.yml: wrong (1 more: `validate-spec` lists them)\n"

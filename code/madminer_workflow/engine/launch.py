@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import platform
 import sys
@@ -13,37 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-import yadageschemas
-from packtivity.plugins import enable_plugins
-from yadage import workflow_loader
-from yadage.backends.packtivitybackend import PacktivityBackend
-from yadage.steering_object import YadageSteering
-
 from madminer_workflow import assets
 from madminer_workflow.engine import crate
 from madminer_workflow.engine.backends import refuse_others
 from madminer_workflow.engine.checksums import Checksums, digest
 from madminer_workflow.engine.command import Backend, Runtime, image_of
-from madminer_workflow.engine.controller import Controller
 from madminer_workflow.engine.folder import METADATA, check_path, claimed, stage_folders
 from madminer_workflow.engine.graph import State, Step, steps
 from madminer_workflow.engine.ingredients import Ingredients, no_code
 from madminer_workflow.engine.interruption import Interruption
 from madminer_workflow.engine.journal import Journal
-from madminer_workflow.engine.pool import JobBackend, Pool
+from madminer_workflow.engine.pool import Pool
 from madminer_workflow.engine.process import Local
 from madminer_workflow.engine.progress import Progress
 from madminer_workflow.engine.provenance import Provenance
 from madminer_workflow.engine.records import Records, remove
 from madminer_workflow.engine.runtimes.processes import Processes
-from madminer_workflow.engine.selection import pruned
-from madminer_workflow.engine.specification import errors
-from madminer_workflow.errors import InputError
+from madminer_workflow.engine.steering import engine_log, execute, load, steering
 from madminer_workflow.storage import write_json
 
-__all__ = ["Outcome", "engine_log", "load", "n_cores", "rehearsed", "run"]
+__all__ = ["Outcome", "n_cores", "run"]
 
-_PLUGINS = ["madminer_workflow.engine.caching", "madminer_workflow.engine.runtime"]
+_FROZEN = "workflow.json"
 _POLL_SECONDS = 0.2
 
 
@@ -138,41 +128,46 @@ def run(
     origin, code = _surrounded(origin or {}, code, runtime.check(_images(specification)))
     with claimed(output_dir, stages) as lock:
         where = backend or Local([lock])
-        folders = stage_folders(output_dir, stages)
+        folders, metadir = stage_folders(output_dir, stages), output_dir / METADATA
         refuse_others(where.name, folders)
         (output_dir / crate.CRATE).unlink(missing_ok=True)  # it describes a run that has ended
-        frozen = Path(METADATA) / "workflow.json"
-        write_json(output_dir / frozen, specification)
-        checksums = Checksums(output_dir / METADATA / "checksums.json")
-        aside = output_dir / METADATA / "earlier"
-        records = Records(folders, aside, checksums, table, where.vacate)
+        write_json(metadir / _FROZEN, specification)
+        checksums = Checksums(metadir / "checksums.json")
+        records = Records(folders, metadir / "earlier", checksums, table, where.vacate)
         roots = [output_dir, *map(Path, initdata.values())]
         ingredients = Ingredients(checksums, roots=roots, toplevel=toplevel, code=code)
-        threads = os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
-        variables = {"OMP_NUM_THREADS": threads, **environment(output_dir)}
-        metadir = output_dir / METADATA
-        steering = _steering(specification, initdata, output_dir, metadir, ensure=True)
-        log = output_dir / METADATA / "engine.log"
-        provenance = Provenance(output_dir, origin, settings)
-        place = (runtime, where)
+        variables = {"OMP_NUM_THREADS": _threads(jobs), **environment(output_dir)}
+        provenance, place = Provenance(output_dir, origin, settings), (runtime, where)
         pool = Pool(jobs, variables, *place, records, ingredients, provenance, forced, keep=keep)
-        with engine_log(log), Interruption() as interruption:
+        flow = steering(specification, initdata, output_dir, metadir, ensure=True)
+        with engine_log(metadir / "engine.log"), Interruption() as interruption:
             trackers = [Journal(output_dir), Progress(stream), interruption]
-            try:
-                with pool:
-                    _execute(steering, pool, trackers, _POLL_SECONDS)
-            except KeyboardInterrupt:
-                if not keep:  # of earlier runs, too, what has not had its turn
-                    with contextlib.suppress(RuntimeError):
-                        where.vacate(*folders)
-                raise
+            with _vacated(where, () if keep else folders), pool:
+                execute(flow, pool, trackers, _POLL_SECONDS)
         checksums.save()
-        outcome = Outcome(tuple(steps(steering.workflow)), time.monotonic() - start)
+        outcome = Outcome(tuple(steps(flow.workflow)), time.monotonic() - start)
         with contextlib.suppress(OSError):  # of a full disk: no result is in it
-            crate.write(output_dir, workflow, frozen, outcome.steps, table)
+            crate.write(output_dir, workflow, Path(METADATA) / _FROZEN, outcome.steps, table)
         if outcome.is_complete and not until:
             _tidy(folders, outcome, records, where)
     return outcome
+
+
+def _threads(jobs: int) -> str:
+    """Returns how many threads a step uses, so that all at a time use all cores once."""
+    return os.environ.get("OMP_NUM_THREADS", str(max(1, n_cores() // jobs)))
+
+
+@contextlib.contextmanager
+def _vacated(backend: Backend, folders: Collection[Path]) -> Iterator[None]:
+    """When the run is interrupted, ends what earlier runs have started and has not had its turn."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if folders:
+            with contextlib.suppress(RuntimeError):
+                backend.vacate(*folders)
+        raise
 
 
 def _images(specification: Any) -> set[str]:
@@ -222,123 +217,6 @@ def _tidy(folders: Collection[Path], outcome: Outcome, records: Records, backend
     records.tidy()
 
 
-def load(
-    workflow: str, toplevel: Path, given: Collection[str], until: Collection[str] = ()
-) -> tuple[dict[str, Any], list[str]]:
-    """Returns a specification and the names of its stages.
-
-    Args:
-        workflow: The file of the specification, relative to `toplevel`.
-        toplevel: The folder that references start from.
-        given: The names of the parameters of the workflow.
-        until: Stages after which to stop; what only later ones need is left out. None stands for
-            all.
-
-    Raises:
-        InputError: The specification has errors; the first is shown.
-    """
-    if found := errors(workflow, toplevel, given=given):
-        more = f" ({len(found) - 1} more: `validate-spec` lists them)" if found[1:] else ""
-        raise InputError(found[0] + more)
-    specification = workflow_loader.workflow(
-        workflow, toplevel=str(toplevel), schemadir=yadageschemas.schemadir
-    )
-    stages = [stage["name"] for stage in specification["stages"]]
-    return pruned(specification, until) if until else specification, stages
-
-
-def rehearsed(
-    specification: Mapping[str, Any],
-    initdata: Mapping[str, str],
-    output_dir: Path,
-    metadir: Path,
-    backend: JobBackend,
-) -> Any:
-    """Returns the Yadage workflow object after all steps have been answered; makes no folders.
-
-    Args:
-        specification: A workflow, as `load` returns it.
-        initdata: Its parameters.
-        output_dir: The folder of the run.
-        metadir: A folder for Yadage's own files.
-        backend: What answers at once to the steps that are submitted.
-    """
-    steering = _steering(specification, initdata, output_dir, metadir, ensure=False)
-    _execute(steering, backend, [], 0.0)
-    return steering.workflow
-
-
 def n_cores() -> int:
     """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
-
-
-def _steering(
-    specification: Mapping[str, Any],
-    initdata: Mapping[str, str],
-    output_dir: Path,
-    metadir: Path,
-    *,
-    ensure: bool,
-) -> Any:
-    """Returns Yadage's handle of a workflow that has not started."""
-    enable_plugins(list(_PLUGINS))
-    return YadageSteering.create(
-        workflow_json=specification,
-        validate=False,  # done when it was loaded
-        initdata=dict(initdata),
-        wflowopts={"discover": False},  # a path is a path, also with a * in it
-        dataarg=f"local:{output_dir}",
-        dataopts={"ensure": ensure},  # makes the folders of steps when they are added
-        metadir=str(metadir),
-        accept_metadir=True,
-        controller=f"py:{Controller.__module__}:{Controller.__name__}",
-        ctrlopts={"pass_model": True},
-    )
-
-
-def _execute(steering: Any, backend: JobBackend, trackers: list[Any], poll_seconds: float) -> None:
-    """Runs a workflow to its end and writes Yadage's snapshot of it."""
-    routed = PacktivityBackend(
-        packtivity_backend=backend, backendopts={"purepubopts": {"exec": {"logging": False}}}
-    )
-    steering.adage_argument(
-        default_trackers=False, additional_trackers=trackers, update_interval=poll_seconds
-    )
-    try:
-        steering.run_adage(routed)
-    except RuntimeError:
-        # How adage says that a step failed; anything else is an error of the workflow itself.
-        if all(step.state is not State.FAILED for step in steps(steering.workflow)):
-            raise
-    finally:
-        with contextlib.suppress(OSError):  # of a full disk: no result is in the snapshot
-            steering.serialize()
-
-
-@contextlib.contextmanager
-def engine_log(path: Path) -> Iterator[None]:
-    """Sends what the engine logs to a file; without it, tracebacks of failed steps are printed.
-
-    Args:
-        path: The file.
-    """
-    handler = logging.FileHandler(path, mode="w", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("adage", "packtivity", "yadage")]
-    before = [(logger, logger.level, logger.propagate) for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-    # The loggers of single steps have neither handlers nor parents.
-    last_resort, logging.lastResort = logging.lastResort, handler
-    try:
-        yield
-    finally:
-        logging.lastResort = last_resort
-        for logger, level, propagate in before:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
-            logger.propagate = propagate
-        handler.close()

@@ -22,10 +22,10 @@ from madminer_workflow.engine.folder import METADATA, check_ours, check_path, st
 from madminer_workflow.engine.forecast import Forecast, Home, Judgement
 from madminer_workflow.engine.graph import Facts, facts, identifiers, label, ordered
 from madminer_workflow.engine.ingredients import HANDLERS, Ingredients, no_code
-from madminer_workflow.engine.launch import engine_log, load, rehearsed
 from madminer_workflow.engine.pool import Job, JobBackend
 from madminer_workflow.engine.records import Records, paths, published_in
 from madminer_workflow.engine.runtime import StepError
+from madminer_workflow.engine.steering import engine_log, load, rehearsed
 from madminer_workflow.errors import InputError
 
 __all__ = ["Input", "Planned", "plan"]
