@@ -238,6 +238,11 @@ def test_the_best_method_and_ties_are_marked() -> None:
         "best by cross-entropy: quadratic, a tie within errors: sally; % of its",
         "  information missing: alices 10 +- 2, sally 1 +- 2",
     ]
+    best = ranked("cross_entropy", quadratic=(0.7, 0.0, 0.0), alices=(0.9, 0.2, 0.01))
+    lines = table(results(["a", "b"], quadratic=one, alices=one) | {"best": best}).splitlines()
+    assert (
+        lines[-1] == "best by cross-entropy: quadratic; larger cross-entropy: alices 0.20 +- 0.01"
+    )
     best = ranked("closure", quadratic=(0.5, 0.0, 0.0), alices=(3.75, 3.25, 0.125))
     lines = table(results(["a", "b"], quadratic=one, alices=one) | {"best": best}).splitlines()
     assert lines[-1] == "best by closure: quadratic; larger closure chi-square: alices 3.2 +- 0.1"

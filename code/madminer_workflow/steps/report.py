@@ -14,6 +14,7 @@ from madminer_workflow.tables import aligned
 __all__ = ["mark", "table"]
 
 _WIDTH = 80
+_CRITERIA = {"cross_entropy": "cross-entropy", "closure": "closure chi-square"}
 _CELL_WIDTH = 28  # of the longest cell, that of the best fit
 _REASON_WIDTH = 55  # of that of a verdict
 _NAME_WIDTH = 22  # of the name of a combination
@@ -158,15 +159,16 @@ def _contest(
     criterion: str, method: str, tied: Sequence[str], values: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
     """Returns which of several names is best by what, and how far the others are from it."""
+    scale, what = 1.0, f"larger {_CRITERIA[criterion]}"
     # An event costs log 2 without any ratio: what is less than that is information.
-    is_information = criterion == "cross_entropy"
-    scale = 100 / (math.log(2) - values[method]["value"]) if is_information else 1.0
+    information = math.log(2) - values[method]["value"]
+    if criterion == "cross_entropy" and information > 0.0:
+        scale, what = 100 / information, "% of its information missing"
     others = [
         name + f" {_with_error(one['difference'] * scale, one['error'] * scale)}".replace(" ", "~")
         for name, one in values.items()
         if name != method
     ]
-    what = "% of its information missing" if is_information else "larger closure chi-square"
     ties = f", a tie within errors: {', '.join(tied)}" if tied else ""
     line = f"best by {criterion.replace('_', '-')}: {method}{ties}; {what}: "
     lines = textwrap.wrap(line + ", ".join(others), _WIDTH, subsequent_indent="  ")
