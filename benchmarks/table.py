@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import growth
+from benchmarks import growth, steps
 from benchmarks.measure import Measurement
 from benchmarks.row import Cost
 from benchmarks.rows import row
@@ -80,7 +80,8 @@ def documented(measurements: Iterable[Measurement]) -> dict[str, str]:
     Args:
         measurements: The measurements.
     """
-    measurements = list(measurements)
+    measurements, of_steps = list(measurements), steps.load()
+    ends = min(of_steps), max(of_steps)
     return {
         "targets": _markdown(
             ("row", "", "value", "target", ""),
@@ -109,6 +110,10 @@ def documented(measurements: Iterable[Measurement]) -> dict[str, str]:
         "growth": _markdown(
             ("row", "work", "exponent", "events", "CPU s", "peak MB"),
             growth.cells(growth.load()),
+        ),
+        "steps": _markdown(
+            ("step", *(f"CPU s, {_count(n)} events" for n in ends), f"peak MB, {_count(ends[1])}"),
+            steps.cells(of_steps),
         ),
     }
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks import growth, rows
+from benchmarks import growth, rows, steps
 from benchmarks.measure import measure
 from benchmarks.row import OURS, Cost
+from benchmarks.steps import StepCost
 from benchmarks.table import RESULTS, documented, load, updated
 
 TINY = {
@@ -50,3 +51,8 @@ def test_exponents_of_growth() -> None:
     assert (row, work, numbers) == ("`sampling`", "ours", ["1.50", "1e7", "3.16e+10", "1"])
     axes = growth.draw({"sampling": {"ours": costs, "madminer": costs}}).axes
     assert [len(one.lines) for one in axes] == [2, 2]
+
+
+def test_steps_have_the_costs_of_few_and_of_many_events() -> None:
+    costs = {n: {"sampling": StepCost(n * 1e-5, n * 1e-4)} for n in (10**5, 10**6, 10**7)}
+    assert list(steps.cells(costs)) == [("sampling", "1.0", "100.0", "1000")]
