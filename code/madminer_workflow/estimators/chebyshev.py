@@ -42,7 +42,7 @@ class Interpolation:
     Attributes:
         nodes: The Chebyshev points, (node, parameter).
         weights: For each parameter the weights of its Chebyshev points at the points wanted,
-            (theta, Chebyshev point).
+            (Chebyshev point, theta).
     """
 
     nodes: Floats
@@ -69,7 +69,7 @@ class Interpolation:
             axes.append(middle + half * points)
             basis = chebyshev.chebvander(points, len(points) - 1)
             there = chebyshev.chebvander((values - middle) / half, len(points) - 1)
-            weights.append(np.asarray(np.linalg.solve(basis.T, there.T).T, float))
+            weights.append(np.asarray(np.linalg.solve(basis.T, there.T), float))
         return cls(np.array(list(itertools.product(*axes))), tuple(weights))
 
     def __call__(self, values: Floats) -> Floats:
@@ -78,10 +78,10 @@ class Interpolation:
         Args:
             values: The function at the nodes, (…, node).
         """
-        n_thetas = len(self.weights[0])
+        n_thetas = self.weights[0].shape[1]
         result = np.empty((*values.shape[:-1], n_thetas))
         for some in event_blocks(n_thetas, len(self.nodes)):
-            result[..., some] = values @ self.at(some)._products().T
+            np.matmul(values, self.at(some)._products(), out=result[..., some])
         return result
 
     def at(self, thetas: slice | NDArray[np.int64]) -> Interpolation:
@@ -90,13 +90,13 @@ class Interpolation:
         Args:
             thetas: Which ones.
         """
-        return replace(self, weights=tuple(weights[thetas] for weights in self.weights))
+        return replace(self, weights=tuple(weights[:, thetas] for weights in self.weights))
 
     def _products(self) -> Floats:
-        """Returns the weight of each node at the points wanted, (theta, node)."""
-        products = np.ones((len(self.weights[0]), 1))
-        for weights in self.weights:
-            products = (products[:, :, None] * weights[:, None]).reshape(len(weights), -1)
+        """Returns the weight of each node at the points wanted, (node, theta)."""
+        products, *others = self.weights
+        for weights in others:
+            products = (products[:, None] * weights).reshape(-1, weights.shape[1])
         return products
 
 
