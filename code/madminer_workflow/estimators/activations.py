@@ -29,7 +29,9 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "softplus": nn.functional.softplus,
     "tanh": torch.tanh,
 }
-"""Activation functions by name: MadMiner's, whose `sigmoid` is a ReLU, and SiLU."""
+"""Activation functions by name: those that MadMiner knows too, and SiLU.
+
+MadMiner's `sigmoid` is a ReLU, ours is the logistic function."""
 
 
 def activation_function(name: str) -> Activation:
