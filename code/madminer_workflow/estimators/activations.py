@@ -77,8 +77,8 @@ def _tanh(h: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def _sigmoid(h: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the logistic function and its derivatives."""
-    value = torch.sigmoid(h)
-    slope = value * (1 - value)
+    value = h.sigmoid_()
+    slope = torch.addcmul(value, value, value, value=-1)
     return value, slope, slope[:n] * (1 - 2 * value[:n])
 
 
