@@ -59,9 +59,8 @@ def lines(measurement: Measurement) -> Iterator[str]:
         measurement: The measurement.
     """
     of_row = row(measurement.row)
-    sizes = ", ".join(f"{_count(n)} {name}" for name, n in measurement.sizes.items())
     yield f"{measurement.row}: {of_row.title}"
-    yield f"  {sizes}"
+    yield f"  {_sizes(measurement)}"
     yield f"  {'':22}{'CPU s':>9}{'spread':>8}{'wall s':>9}{'peak MB':>9}{'+ MB':>8}{'read MB':>9}"
     for name, best in measurement.best.items():
         spread = f"{_spread(measurement.costs[name]):.0%}"
@@ -142,11 +141,8 @@ def _targets(measurement: Measurement, *, always: bool = False) -> Iterator[tupl
     is_full = always or dict(measurement.sizes) == dict(of_row.full)
     for target in of_row.targets:
         value = target.value(measurement.best, measurement.sizes)
-        if is_full:
-            verdict = "met" if target.met(value) else "missed"
-            yield target.what, f"{value:.4g}", f"{target.sign} {target.bound:g}", verdict
-        else:
-            yield target.what, f"{value:.4g}", "", ""
+        bound = f"{target.sign} {target.bound:g}", "met" if target.met(value) else "missed"
+        yield target.what, f"{value:.4g}", *(bound if is_full else ("", ""))
 
 
 def _costs(measurement: Measurement) -> Iterator[tuple[str, ...]]:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from madminer_workflow.estimators.chebyshev import Interpolation, interpolated
+from madminer_workflow.estimators.chebyshev import Interpolation, interpolated, scattered
 from madminer_workflow.estimators.model import event_blocks
 from madminer_workflow.statistics import grid
 
@@ -52,7 +53,7 @@ def test_polynomials_are_interpolated_exactly(n_parameters: int) -> None:
         value: Floats = np.prod(t**4 - 2 * t + 1, axis=1)
         return value
 
-    found = interpolation.matrix @ polynomial(interpolation.nodes)
+    found = interpolation(polynomial(interpolation.nodes))
     scale = np.abs(polynomial(interpolation.nodes)).max()
     np.testing.assert_allclose(found, polynomial(thetas), atol=1e-11 * scale)
 
@@ -83,9 +84,28 @@ def test_small_grids_and_few_events_are_not_worth_it(n_events: int, thetas: Floa
     assert blocks.pairs == len(x) * len(thetas)
 
 
-def test_blocks_stay_as_small_as_without(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("function", [smooth, kinked])
+def test_blocks_do_not_depend_on_what_is_interpolated(
+    monkeypatch: pytest.MonkeyPatch, function: Callable[[Floats, Floats], Floats]
+) -> None:
     monkeypatch.setattr("madminer_workflow.estimators.model._PAIRS_PER_BLOCK", 100_000)
-    blocks = list(interpolated(Counted(smooth), events(3000), GRID))
-    assert [some.start for some, _ in blocks[1:]] == [some.stop for some, _ in blocks[:-1]]
-    assert blocks[-1][0].stop == 3000
+    blocks = list(interpolated(Counted(function), events(3000), GRID))
+    assert [some for some, _ in blocks] == list(event_blocks(3000, len(GRID)))
     assert max(block.size for _, block in blocks) <= 100_000
+
+
+def test_memory_does_not_grow_with_the_grid() -> None:
+    thetas = grid.points(grid.axes([(-1.0, 1.0)] * 3, [41] * 3))
+    tracemalloc.start()
+    interpolation = Interpolation.between(thetas, degree=8)
+    found = interpolation(np.prod(interpolation.nodes**3, axis=1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(found, np.prod(thetas**3, axis=1), atol=1e-12)
+    assert peak < 0.25 * 8 * len(thetas) * len(interpolation.nodes)
+
+
+@pytest.mark.parametrize("resolution", [41, 50, 64, 256])
+def test_scattered_points_have_many_coordinates(resolution: int) -> None:
+    for coordinates in np.divmod(scattered(resolution**2, 64), resolution):
+        assert len(np.unique(coordinates)) > 0.6 * min(resolution, 64)

@@ -29,7 +29,9 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "softplus": nn.functional.softplus,
     "tanh": torch.tanh,
 }
-"""Activation functions by name: MadMiner's, whose `sigmoid` is a ReLU, and SiLU."""
+"""Activation functions by name: those that MadMiner knows too, and SiLU.
+
+MadMiner's `sigmoid` is a ReLU, ours is the logistic function."""
 
 
 def activation_function(name: str) -> Activation:
@@ -75,8 +77,8 @@ def _tanh(h: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
 
 def _sigmoid(h: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
     """Returns the logistic function and its derivatives."""
-    value = torch.sigmoid(h)
-    slope = value * (1 - value)
+    value = h.sigmoid_()
+    slope = torch.addcmul(value, value, value, value=-1)
     return value, slope, slope[:n] * (1 - 2 * value[:n])
 
 

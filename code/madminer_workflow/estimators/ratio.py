@@ -73,7 +73,8 @@ class RatioModel(NetworkModel):
             x: Observables, (event, observable).
             thetas: The parameter point of each event, (event, parameter).
         """
-        x, thetas, result = np.asarray(x), np.asarray(thetas), np.empty(len(np.asarray(x)))
+        x, thetas = np.asarray(x), np.asarray(thetas)
+        result = np.empty(len(x))
         for rows in event_blocks(len(x), max(self.description.training.hidden_layers)):
             inputs = self._thetas(thetas[rows]), self._inputs(x[rows])
             result[rows] = self.network(*inputs, track_score=False)[1][:, 0].cpu().numpy()

@@ -81,8 +81,5 @@ class LocalScore(NetworkModel):
                 dense(torch.addmm(dense.first_bias, inputs[rows], dense.first_weight))
                 for rows, _ in tiles(len(inputs), 1, inputs.device)
             ]
-            unscaled = self.description.parameter_scaler.unscale_scores(
-                torch.cat(scores).cpu().numpy()
-            )
-            result[events] = unscaled
-        return result
+            result[events] = torch.cat(scores).cpu().numpy()
+        return self.description.parameter_scaler.unscale_scores(result)

@@ -11,7 +11,7 @@ statistics, Bickel, Klaassen, Ritov, Wellner, 1993). What it changes is a test o
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,20 +165,20 @@ class AsimovSums:
         """Whether an event has been left out at some point."""
         return bool(self._n_lost.any())
 
-    def interpolated(self, matrix: Floats) -> AsimovSums:
+    def at(self, change: Callable[[Floats], Floats]) -> AsimovSums:
         """Returns the sums at other points, where no event was left out.
 
         Args:
-            matrix: What turns values at the points, the true ones left out, into those at the
-                other points, (other theta, theta).
+            change: Turns values at the points, the true ones left out, into those at the other
+                points, (…, theta) into (…, other theta).
         """
-        grid = slice(self._ratio.shape[1] - self._n_true)
-        arrays = self.arrays() | {"n_lost": np.zeros(len(matrix) + self._n_true, np.int64)}
-        for name in ("weight_ref", "ratio", "weight", "weight_true", "log_ratio", "inverse"):
-            values = arrays[name]
-            there = [values[..., grid] @ matrix.T, values[..., grid.stop :]]
-            arrays[name] = np.concatenate(there, axis=-1)
-        return AsimovSums.of_arrays(arrays)
+        n_grid, changed = self._ratio.shape[1] - self._n_true, {}
+        for name, values in self.arrays().items():
+            if values.ndim > 1:
+                there = change(values[..., :n_grid])
+                changed[name] = np.concatenate([there, values[..., n_grid:]], axis=-1)
+        n_lost = np.zeros(changed["ratio"].shape[1], np.int64)
+        return AsimovSums.of_arrays(self.arrays() | changed | {"n_lost": n_lost})
 
     def distance(self, other: AsimovSums) -> float:
         """Returns the largest difference of the means that likelihoods are made of.

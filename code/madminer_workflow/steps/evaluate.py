@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from madminer_workflow.configuration.model import Configuration, Limits
 from madminer_workflow.errors import InputError
 from madminer_workflow.estimators import Ensemble, Model, load
-from madminer_workflow.estimators.chebyshev import Interpolation
+from madminer_workflow.estimators.chebyshev import Interpolation, scattered
 from madminer_workflow.estimators.model import Description
 from madminer_workflow.events import Events
 from madminer_workflow.sampling import split
@@ -227,18 +227,19 @@ def _interpolated_sums(
     None is returned if it is not, or if there are not many points. Some of them are computed too;
     there the interpolation must be right.
     """
-    tried = np.arange(0, len(thetas), max(1, len(thetas) // _N_TRIED))
+    tried = scattered(len(thetas), _N_TRIED)
+    n_tried = len(tried)
     for degree in _DEGREES if len(thetas) >= _MANY else ():
         interpolation = Interpolation.between(thetas, degree)
         if _WORTHWHILE * len(interpolation.nodes) > len(thetas):
             break
-        sums = _sums(parts, np.vstack([interpolation.nodes, thetas[tried]]), true)
-        matrix = np.pad(interpolation.matrix, ((0, 0), (0, len(tried))))
-        exact = sums.interpolated(np.eye(matrix.shape[1])[-len(tried) :])
+        sums = _sums(parts, np.vstack([thetas[tried], interpolation.nodes]), true)
         if sums.any_lost:
             break
-        if sums.interpolated(matrix[tried]).distance(exact) < _TOLERANCE:
-            return sums.interpolated(matrix)
+        exact = sums.at(lambda values: values[..., :n_tried])
+        at_nodes = sums.at(lambda values: values[..., n_tried:])
+        if at_nodes.at(interpolation.at(tried)).distance(exact) < _TOLERANCE:
+            return at_nodes.at(interpolation)
     return None
 
 
