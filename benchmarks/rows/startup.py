@@ -6,7 +6,9 @@ instead of work; what the work imports comes on top.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,6 +49,7 @@ def _process(words: Sequence[str]) -> Work:
 def step(_: Sizes) -> Callable[[], Arrays]:
     """Runs the script of a step that does nothing."""
     folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
     (folder / "MLproject").write_text(_STEP)
     (folder / "code").symlink_to(_PROJECT / "code")
     words = [str(_PROJECT / "scripts" / "2_training.sh"), "--project_path", str(folder)]
