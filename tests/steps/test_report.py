@@ -8,7 +8,7 @@ import pytest
 
 from madminer_workflow.steps.combine import combine_members
 from madminer_workflow.steps.members import read_members
-from madminer_workflow.steps.report import table
+from madminer_workflow.steps.report import _contest, table
 from madminer_workflow.steps.results import results as results_of
 from madminer_workflow.storage import read_json, write_json
 
@@ -246,3 +246,13 @@ def test_the_best_method_and_ties_are_marked() -> None:
 def test_one_method_has_no_rivals() -> None:
     best = ranked("closure", quadratic=(0.5, 0.0, 0.0))
     assert "best by" not in table(results(["a"], quadratic=limit(["a"], [0.1])) | {"best": best})
+
+
+def test_a_best_method_that_has_learned_nothing() -> None:
+    values = {
+        "alice": {"value": 0.7007, "difference": 0.0, "error": 0.0},
+        "scandal": {"value": 1.6138, "difference": 0.9131, "error": 0.0724},
+    }
+    assert _contest("cross_entropy", "alice", [], values) == [
+        "best by cross-entropy: alice; larger cross-entropy: scandal 0.91 +- 0.07"
+    ]

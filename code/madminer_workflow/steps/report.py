@@ -157,15 +157,17 @@ def _contest(
     criterion: str, method: str, tied: Sequence[str], values: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
     """Returns which of several names is best by what, and how far the others are from it."""
-    # An event costs log 2 without any ratio: what is less than that is information.
-    is_information = criterion == "cross_entropy"
-    scale = 100 / (math.log(2) - values[method]["value"]) if is_information else 1.0
+    # An event costs log 2 without any ratio: what is less than that is information, if any is.
+    information = math.log(2) - values[method]["value"]
+    is_share = criterion == "cross_entropy" and information > 0
+    scale = 100 / information if is_share else 1.0
     others = [
         name + f" {_with_error(one['difference'] * scale, one['error'] * scale)}".replace(" ", "~")
         for name, one in values.items()
         if name != method
     ]
-    what = "% of its information missing" if is_information else "larger closure chi-square"
+    larger = {"cross_entropy": "larger cross-entropy", "closure": "larger closure chi-square"}
+    what = "% of its information missing" if is_share else larger[criterion]
     ties = f", a tie within errors: {', '.join(tied)}" if tied else ""
     line = f"best by {criterion.replace('_', '-')}: {method}{ties}; {what}: "
     lines = textwrap.wrap(line + ", ".join(others), WIDTH, subsequent_indent="  ")
