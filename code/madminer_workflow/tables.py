@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["aligned", "table"]
+__all__ = ["WIDTH", "aligned", "table"]
+
+WIDTH = 80
+"""How many columns a terminal has at least."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -66,6 +66,7 @@ def test_keys_that_the_method_does_not_use_are_left_out() -> None:
         ({"training.epochs": {"choices": [3], "max": 4}}, "max: does not go with `choices`"),
         ({"training.epochs": {"min": 5, "max": 5}}, "max: 5, expected more than min, 5"),
         ({"training.epochs": {"min": 1, "max": 5, "step": 0.5}}, "step: 0.5, expected a whole"),
+        ({"training.alpha": {"min": 1, "max": 5, "step": 7}}, "step: 7, expected 4 at most"),
         ({"training.epochs": {"min": 1.5, "max": 5}}, "min: 1.5, expected an integer"),
         ({"training.alpha": {"min": 0, "max": 1, "log": True}}, "min: 0, expected a number > 0"),
         ({"training.alpha": {**RATE, "step": 0.1}}, "step: 0.1, expected none"),
@@ -81,7 +82,25 @@ def test_what_cannot_be_tried_is_refused_on_one_line(space: Any, message: str) -
     assert "\n" not in str(caught.value)
 
 
-def test_a_grid_needs_steps() -> None:
+def test_a_range_ends_where_a_step_does() -> None:
+    steps = {"min": 100, "max": 410, "step": 100}, {"min": 0.1, "max": 0.39, "step": 0.1}
+    keys = "training.batch_size", "training.learning_rate"
+    size, rate = found(dict(zip(keys, steps, strict=True))).space
+    assert (size.high, size.n_values) == (400, 4)
+    assert (rate.high, rate.n_values) == (0.3, 3)
+
+
+def test_what_is_special_about_the_method_wins() -> None:
+    space = {"training.epochs": {"choices": [1, 2]}, "quadratic.training.epochs": {"choices": [3]}}
+    assert [one.choices for one in found(space, "quadratic").space] == [(3,)]
+    assert [one.choices for one in found(space, "alices").space] == [(1, 2)]
+
+
+def test_a_grid_needs_steps_and_an_end() -> None:
+    sizes = {"training.batch_size": {"min": 1, "max": 33330}}
+    sizes |= {"training.epochs": {"choices": [1, 2, 3]}}
+    with pytest.raises(InputError, match=r"space: 99990 combinations, expected 10000 of a grid"):
+        found(sizes, sampler="grid")
     with pytest.raises(InputError, match=r"learning_rate: a range, expected `step` for a grid"):
         found({"training.learning_rate": RATE}, sampler="grid")
 

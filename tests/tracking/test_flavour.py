@@ -17,7 +17,7 @@ from madminer_workflow.configuration.model import Learner, Training
 from madminer_workflow.estimators import Ensemble, Fitted, fit, save
 from madminer_workflow.sampling.samples import Samples
 from madminer_workflow.tracking import store
-from madminer_workflow.tracking.flavour import Predictor
+from madminer_workflow.tracking.flavour import Predictor, _input
 from madminer_workflow.tracking.log import Record, Trained
 from madminer_workflow.tracking.models import log_model, register
 from madminer_workflow.tracking.runs import log_record
@@ -77,7 +77,7 @@ def test_another_process_finds_the_same_log_ratios(tmp_path: Path, empty_store: 
         replace(one.model, folder=str(tmp_path / one.model.folder)) for one in records if one.model
     ]
     both = log_model(client, run, "both", models)
-    assert [register(client, run, both, "tüv", "champion") for _ in "ab"] == ["1", "2"]
+    assert [register(client, run, both, "tüv's", "champion") for _ in "ab"] == ["1", "2"]
     events = pd.DataFrame(X, columns=["u", "v"])
     events.to_json(tmp_path / "events.json", double_precision=15)
     points = np.repeat(THETAS[:1], len(X), axis=0)
@@ -86,7 +86,7 @@ def test_another_process_finds_the_same_log_ratios(tmp_path: Path, empty_store: 
     np.savetxt(tmp_path / "theta.txt", THETAS)
     cases = {
         f"runs:/{run.info.run_id}/alices_0": members[0].model,
-        "models:/tüv@champion": Ensemble([one.model for one in members]),
+        "models:/tüv's@champion": Ensemble([one.model for one in members]),
     }
     environment = {**os.environ, store.URI: store.uri_of(tmp_path)}
     for uri, model in cases.items():
@@ -129,3 +129,17 @@ def test_a_point_is_needed() -> None:
         with pytest.raises(ValueError, match=r"theta: \d numbers, expected points of a, b"):
             predictor.predict(events, params)
     assert predictor.predict(events, {"theta": THETAS.ravel()}).shape == (300, 4)
+    given = events.assign(a=0.0, b=0.0)
+    assert predictor.predict(given, {"theta": THETAS.ravel()}).shape == (300, 4)
+
+
+@pytest.mark.parametrize("name", ["u", "a"])  # of a parameter, and maybe of an observable too
+def test_an_example_can_be_tried(name: str) -> None:
+    described = {"kind": "ratio", "parameters": [name], "observables": ["u", "v"]}
+    found = _input(described | {"theta_ref": [[0.5]]}, pd.DataFrame({"u": [1.0], "v": [2.0]}))
+    if name == "a":
+        assert isinstance(found, pd.DataFrame)
+        assert found.to_dict("list") == {"u": [1.0], "v": [2.0], "a": [0.5]}
+    else:
+        assert isinstance(found, tuple)
+        assert found[1] == {"theta": [0.5]}

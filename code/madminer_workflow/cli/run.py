@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -282,4 +283,4 @@ def _show_products(output_dir: Path) -> None:
     details = "sweep.csv" if "combinations" in results else "limits"
     for name in ("results.json", details, "figures"):
         click.echo(f"{name:14}{products / name}")
-    click.echo(f"{'tracking':14}make ui OUTPUT_DIR='{output_dir}'")
+    click.echo(f"{'tracking':14}make ui OUTPUT_DIR={shlex.quote(str(output_dir))}")

@@ -16,6 +16,7 @@ __all__ = ["runs"]
 _PATH = click.Path(path_type=Path, exists=True, file_okay=False)
 _HEAD = ("flow", "started", "state", "method", "entropy", "95 % area", "IoU")
 _STUDY_HEAD = ("study", "started", "state", "trials", "objective", "best", "gain")
+_PLURALS = {"flow": "flows", "study": "studies"}
 _FLOW, _METHOD = 10, 18  # widths of names, so that a table fits into 80 columns
 
 
@@ -41,19 +42,8 @@ def runs(output_dir: Path) -> None:
     if searches:
         click.echo("\n" * bool(found) + table(_STUDY_HEAD, [_study_row(one) for one in searches]))
     sizes = {"flow": len(found)} | ({"study": len(searches)} if searches else {})
-    words = [f"{n} {_plural(name, n)}" for name, n in sizes.items()]
+    words = [f"{n} {name if n == 1 else _PLURALS[name]}" for name, n in sizes.items()]
     click.echo(f"\n{' and '.join(words)} in {place}", err=True)
-
-
-def _plural(name: str, number: int) -> str:
-    """Returns a word for one or several.
-
-    >>> _plural("flow", 2), _plural("study", 1), _plural("study", 2)
-    ('flows', 'study', 'studies')
-    """
-    return (
-        name if number == 1 else f"{name.removesuffix('y')}ies" if name[-1] == "y" else f"{name}s"
-    )
 
 
 def _study_row(run: Run) -> list[str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import textwrap
 from collections.abc import Mapping
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["tune"]
 
 _COUNT = Value(type="integer", minimum=1)
-_WIDTH = 80
 
 
 @click.command()
@@ -164,10 +164,12 @@ def _end_with_parent() -> None:
 
 def _show(attempt: Attempt) -> None:
     """Prints a line for a trial that has ended."""
+    from madminer_workflow.tables import WIDTH
+
     value = "" if attempt.objective is None else f" {attempt.objective:#.8g}"
     reason = f" ({attempt.reason})" if attempt.reason else ""
     line = f"trial {attempt.number} {attempt.state}{value}{reason}, {attempt.seconds:.1f} s"
-    click.echo(textwrap.shorten(line, _WIDTH, placeholder=" ..."))
+    click.echo(textwrap.shorten(line, WIDTH, placeholder=" ..."))
 
 
 def _show_products(search: Search, gains: Mapping[str, Gain], path: Path, output_dir: Path) -> None:
@@ -181,6 +183,6 @@ def _show_products(search: Search, gains: Mapping[str, Gain], path: Path, output
         "best settings": path,
         "all trials": path.with_name("trials.csv"),
         "figures": path.with_name("figures"),
-        "tracking": f"make ui OUTPUT_DIR='{output_dir}'",
+        "tracking": f"make ui OUTPUT_DIR={shlex.quote(str(output_dir))}",
     }.items():
         click.echo(f"{name:15}{place}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 from madminer_workflow.configuration.routines import names, rules
@@ -27,6 +28,7 @@ Objective = Literal["cross_entropy", "closure", "stability"]
 Sampler = Literal["tpe", "random", "grid"]
 
 _FORM = "expected `choices`, or `min` and `max`"
+_LARGEST_GRID = 10_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Dimension:
         key: The way to the key in the input file, with dots.
         choices: The values to choose from; empty for a range.
         low: Smallest value of a range.
-        high: Largest value of a range.
+        high: Largest value of a range, a whole number of steps above the smallest.
         log: Whether the scale is logarithmic.
         step: Distance between values; None for any value.
         whole: Whether values are whole numbers.
@@ -52,6 +54,13 @@ class Dimension:
     step: float | None = None
     whole: bool = False
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def n_values(self) -> int | None:
+        """How many values there are; None for any in a range."""
+        if self.choices:
+            return len(self.choices)
+        return 1 + _n_steps(self.low, self.high, self.step) if self.step else None
 
     def is_tried(self, values: Mapping[str, Any]) -> bool:
         """Returns whether it is tried together with values of earlier dimensions.
@@ -105,12 +114,45 @@ def tuning(document: Document, method: str) -> Tuning:
     if not space:
         raise InputError(f"tuning.space: no key that {method} uses, expected one at least")
     if block["sampler"] == "grid":
-        for one in space:
-            if not one.choices and one.step is None:
-                raise InputError(f"tuning.space.{one.key}: a range, expected `step` for a grid")
+        _check_grid(space, block["space"], method)
     # The loss has another meaning for each weight of the score.
     pruning = block["pruning"] and not any(one.key.endswith(".alpha") for one in space)
     return Tuning(method, space, block["objective"], block["sampler"], pruning)
+
+
+def stepped(low: float, number: int, step: float) -> float:
+    """Returns a value of a range with steps, without an error of rounding.
+
+    Args:
+        low: Smallest value of the range.
+        number: Number of steps above it.
+        step: Distance between values.
+
+    >>> stepped(0.1, 2, 0.1)
+    0.3
+    """
+    return float(Fraction(str(low)) + number * Fraction(str(step)))
+
+
+def _n_steps(low: float, high: float, step: float) -> int:
+    """Returns how many steps fit between two values.
+
+    >>> _n_steps(0.1, 0.3, 0.1)
+    2
+    """
+    return (Fraction(str(high)) - Fraction(str(low))) // Fraction(str(step))
+
+
+def _check_grid(space: Sequence[Dimension], given: Document, method: str) -> None:
+    """Raises InputError unless all combinations can be tried."""
+    for one in space:
+        if one.n_values is None:
+            key = one.key if one.key in given else one.key.removeprefix(f"{method}.")
+            raise InputError(f"tuning.space.{key}: a range, expected `step` for a grid")
+    if (number := math.prod(one.n_values or 1 for one in space)) > _LARGEST_GRID:
+        raise InputError(
+            f"tuning.space: {number} combinations, expected {_LARGEST_GRID} of a grid at most"
+        )
 
 
 def _dimensions(
@@ -121,7 +163,7 @@ def _dimensions(
     for given, row in space.items():
         path = f"tuning.space.{given}"
         key = _key(path, given, method, every)
-        if key is None:
+        if key is None or (key != given and key in space):  # what is special about the method wins
             continue
         form = _choices if "choices" in row else _range
         values = form(path, given, row, own, every)
@@ -175,7 +217,7 @@ def _choices(path: str, key: str, row: Document, own: Sequence[str], _: Rules) -
             raise InputError(f"{path}.{other}: does not go with `choices`, {_FORM}")
     for number, value in enumerate(row["choices"]):
         check_value(f"{path}.choices[{number}]", key, value, own)
-        if json.dumps(value) in map(json.dumps, row["choices"][:number]):
+        if value in row["choices"][:number]:
             raise InputError(f"{path}.choices[{number}]: {shown(value)} is given twice")
     return {"choices": tuple(row["choices"])}
 
@@ -197,7 +239,17 @@ def _range(path: str, key: str, row: Document, own: Sequence[str], every: Rules)
     if whole and step is not None and step != int(step):
         raise InputError(f"{path}.step: {step:g}, expected a whole number as for {key}")
     step = 1 if whole and step is None and not log else step
+    if step is not None:
+        high = _end(f"{path}.step", low, high, step)
     return {"low": low, "high": high, "log": log, "step": step, "whole": whole}
+
+
+def _end(path: str, low: float, high: float, step: float) -> float:
+    """Returns the last value of a range with steps."""
+    n_steps = _n_steps(low, high, step)
+    if not n_steps:
+        raise InputError(f"{path}: {step:g}, expected {high - low:g} at most")
+    return min(high, stepped(low, n_steps, step))  # which leaves whole numbers what they are
 
 
 def _conditions(

@@ -38,7 +38,7 @@ class StepError(RuntimeError):
     def reason(self) -> str:
         """What ended it, else the last line of the output, or the status if there was none."""
         lines = [f"status {self.finished.status}", *self.finished.last_lines]
-        return self.finished.verdict or lines[-1]
+        return self.finished.verdict or lines[-1].removeprefix("error: ")
 
     def __str__(self) -> str:
         """Returns what ended it, the last lines of the output and where the others are."""

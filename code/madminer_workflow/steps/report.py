@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
 from madminer_workflow.steps.data import EXPECTED
-from madminer_workflow.tables import aligned
+from madminer_workflow.tables import WIDTH, aligned
 
 __all__ = ["mark", "table"]
 
-_WIDTH = 80
 _CRITERIA = {"cross_entropy": "cross-entropy", "closure": "closure chi-square"}
 _CELL_WIDTH = 28  # of the longest cell, that of the best fit
 _REASON_WIDTH = 55  # of that of a verdict
@@ -171,7 +170,7 @@ def _contest(
     ]
     ties = f", a tie within errors: {', '.join(tied)}" if tied else ""
     line = f"best by {criterion.replace('_', '-')}: {method}{ties}; {what}: "
-    lines = textwrap.wrap(line + ", ".join(others), _WIDTH, subsequent_indent="  ")
+    lines = textwrap.wrap(line + ", ".join(others), WIDTH, subsequent_indent="  ")
     return ["", *(line.replace("~", " ") for line in lines)]  # numbers stay with their names
 
 
@@ -188,7 +187,7 @@ def _heading(title: str, data: Mapping[str, Any]) -> list[str]:
         theta = ", ".join(f"{name} = {value:g}" for name, value in data["theta_true"].items())
         what, n_events = f"Expected limits for {theta}", f"{data['n_expected']:.5g}"
     line = f"{title}{what}, {data['luminosity_ipb']:g} /pb, {n_events} events"
-    return textwrap.wrap(line, _WIDTH, subsequent_indent="  ")
+    return textwrap.wrap(line, WIDTH, subsequent_indent="  ")
 
 
 def _tables(data: Mapping[str, Any]) -> list[str]:

@@ -53,7 +53,8 @@ class Predictor:
         Args:
             observables: A row an event, a column an observable. With a column a parameter as well,
                 these are the point of each event.
-            params: `theta` has the points for all events, one after another, if no columns have.
+            params: `theta` has the points for all events, one after another; they come before
+                columns.
 
         Returns:
             log p(x|theta) / p(x|reference), (event,) with a point an event, otherwise
@@ -66,9 +67,10 @@ class Predictor:
         x = observables[list(model.observables)].to_numpy(float)
         if model.kind == "score":
             return model.score(x)
-        if set(names) <= set(observables.columns) - set(model.observables):
-            return model.log_ratio_at(x, observables[names].to_numpy(float))
         theta = np.asarray((params or {}).get(THETA, ()), float).ravel()
+        has_points = set(names) <= set(observables.columns) - set(model.observables)
+        if len(theta) == 0 and has_points:
+            return model.log_ratio_at(x, observables[names].to_numpy(float))
         if len(theta) == 0 or len(theta) % len(names):
             raise ValueError(
                 f"{THETA}: {len(theta)} numbers, expected points of {', '.join(names)} "
@@ -95,17 +97,27 @@ def write(
     gathered = to.parent / _DATA
     for number, folder in enumerate(folders):
         shutil.copytree(folder, gathered / f"{number:04}")
-    events = pd.DataFrame(example, dtype=float)
-    point = {THETA: [float(value) for value in described["theta_ref"][0]]}
     pyfunc.save_model(
         to,
         loader_module=__name__,
         data_path=str(gathered),
         mlflow_model=model,
         signature=_signature(described),
-        input_example=events if described["kind"] == "score" else (events, point),
+        input_example=_input(described, pd.DataFrame(example, dtype=float)),
         pip_requirements=[f"madminer-workflow-ml=={version()}"],
     )
+
+
+def _input(
+    described: Mapping[str, Any], events: pd.DataFrame
+) -> pd.DataFrame | tuple[pd.DataFrame, Mapping[str, Sequence[float]]]:
+    """Returns what `predict` can be tried with, as a table where names allow that."""
+    if described["kind"] == "score":
+        return events
+    point = dict(zip(described["parameters"], map(float, described["theta_ref"][0]), strict=True))
+    if set(point) & set(described["observables"]):
+        return events, {THETA: [*point.values()]}
+    return events.assign(**point)
 
 
 def _signature(described: Mapping[str, Any]) -> ModelSignature:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shlex
 import subprocess
 import sys
 import time
@@ -140,7 +141,7 @@ def problem(output_dir: Path, error: BaseException) -> str:
     uri = store.masked(store.uri_of(output_dir))
     return (
         f"not all is in MLflow, {uri}: {store.reason(error)}; "
-        f"no result is lost, `make track OUTPUT_DIR='{output_dir}'` tries again"
+        f"no result is lost, `make track OUTPUT_DIR={shlex.quote(str(output_dir))}` tries again"
     )
 
 

@@ -65,7 +65,9 @@ def register(client: MlflowClient, run: Run, model_id: str, name: str, alias: st
     import mlflow
 
     mlflow.set_tracking_uri(client.tracking_uri)  # MLflow looks the model up there
-    if not client.search_registered_models(f"name = '{name}'"):
+    try:
+        client.get_registered_model(name)
+    except mlflow.MlflowException:  # there is none; what else may be wrong is said now
         client.create_registered_model(name)
     found = client.create_model_version(
         name, f"models:/{model_id}", run.info.run_id, model_id=model_id

@@ -31,7 +31,6 @@ BEST_FILE = "best.yml"
 
 _PRODUCTS = (BEST_FILE, "trials.csv", "gain.json", "figures")
 _SHOWN = 10  # trials in the terminal
-_WIDTH = 80
 _VERDICTS = {"better": "a gain", "none": "none: within seeds", "worse": "worse"}
 
 
@@ -98,7 +97,7 @@ def trial_table(search: Search) -> str:
             for one in done[:_SHOWN]
         ]
         text = tables.table(head, rows)
-        if max(map(len, text.splitlines())) <= _WIDTH:
+        if max(map(len, text.splitlines())) <= tables.WIDTH:
             break
     return text
 

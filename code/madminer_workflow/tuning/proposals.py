@@ -9,9 +9,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from madminer_workflow.configuration.tuning import Dimension, Sampler
+from madminer_workflow.configuration.tuning import Dimension, Sampler, stepped
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -52,15 +50,14 @@ def combinations(space: Space) -> list[dict[str, Any]]:
     Args:
         space: What is tried.
     """
-    found: list[dict[str, Any]] = []
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in itertools.product(*map(_grid, space)):
         parameters: dict[str, Any] = {}
         for one, parameter in zip(space, row, strict=True):
             if one.is_tried(values_of(parameters, space)):
                 parameters[one.key] = parameter
-        if parameters not in found:
-            found.append(parameters)
-    return found
+        found[tuple(parameters.items())] = parameters
+    return list(found.values())
 
 
 def sampler(name: Sampler, seed: int) -> BaseSampler:
@@ -95,7 +92,5 @@ def _grid(one: Dimension) -> list[Any]:
     """Returns the parameters of a dimension of choices or steps."""
     if one.choices:
         return list(range(len(one.choices)))
-    step = one.step or 1
-    number = int(np.floor((one.high - one.low) / step + 1e-9)) + 1
-    values = [one.low + step * place for place in range(number)]
+    values = [stepped(one.low, number, one.step or 1) for number in range(one.n_values or 1)]
     return [int(value) for value in values] if one.whole else values

@@ -163,9 +163,6 @@ class Study:
         """Raises InputError unless the study is the one that is wanted; a new one is filled."""
         known = self._stored.user_attrs.get(_SETTINGS)
         if known is None:
-            if self.tuning.sampler == "grid":
-                for place in range(len(combinations(self.tuning.space))):
-                    self._enqueue(place)
             self._stored.set_user_attr(_SETTINGS, settings)
         elif known != settings:
             raise InputError(
@@ -173,19 +170,28 @@ class Study:
                 "choose another folder or remove it"
             )
 
-    def _enqueue(self, place: int) -> None:
-        """Puts a combination of the grid at the end of the queue."""
-        parameters = combinations(self.tuning.space)[place]
-        self._stored.enqueue_trial(parameters, user_attrs={_PLACE: place})
+    def _queue(self) -> bool:
+        """Lets the next combination of the grid wait that nobody tries; False if there is none."""
+        from optuna.trial import TrialState
+
+        trials = self._stored.get_trials(deepcopy=False)
+        if any(one.state == TrialState.WAITING for one in trials):
+            return True  # for a process that was killed here
+        taken = {one.user_attrs[_PLACE] for one in trials if self._attempt(one).state != "killed"}
+        for place, parameters in enumerate(combinations(self.tuning.space)):
+            if place not in taken:
+                self._stored.enqueue_trial(parameters, user_attrs={_PLACE: place})
+                return True
+        return False
 
     def _begin(self, n_trials: int, running: contextlib.ExitStack) -> Trial | None:
         """Takes a trial and its lock; None if there are enough."""
         with self.locked():
             self._bury()
             attempts = self.attempts()
-            is_enough = sum(one.state != "killed" for one in attempts) >= n_trials
-            is_tried = len(attempts) == len(self._stored.get_trials(deepcopy=False))
-            if is_enough or (self.tuning.sampler == "grid" and is_tried):
+            if sum(one.state != "killed" for one in attempts) >= n_trials:
+                return None
+            if self.tuning.sampler == "grid" and not self._queue():
                 return None
             number = len(attempts)  # the first one that waits, or a new one
             self._stored.sampler = sampler(self.tuning.sampler, seed(self._seed, "tuning", number))
@@ -210,8 +216,6 @@ class Study:
             lock = locked(trial_lock(self.folder, one.number), wait=False)
             with contextlib.suppress(BlockingIOError), lock:
                 self._stored.tell(one.number, state=TrialState.FAIL)
-                if (place := one.user_attrs.get(_PLACE)) is not None:
-                    self._enqueue(place)
 
     def _try(self, trial: Trial, objective: Objective) -> None:
         """Runs a trial; whatever goes wrong in it is recorded."""
