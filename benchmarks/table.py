@@ -67,9 +67,9 @@ def lines(measurement: Measurement) -> Iterator[str]:
         numbers = f"{best.peak_mb:9.0f}{best.added_mb:8.0f}{best.read_mb:9.0f}"
         yield f"  {name:22}{best.cpu_s:9.3f}{spread:>8}{best.wall_s:9.2f}{numbers}"
     for what, value, bound, verdict in _targets(measurement):
-        yield f"  {what:44}{value:>10}{bound:>10} {verdict}"
+        yield f"  {what:44}{value:>10}{bound:>11} {verdict}"
     for check in measurement.checks:
-        numbers = f"{check.difference:10.1e}{f'<= {check.tolerance:.0e}':>10}"
+        numbers = f"{check.difference:10.1e}{f'<= {check.tolerance:.0e}':>11}"
         yield f"  {check.what:44}{numbers} {'equal' if check.holds else 'DIFFERENT'}"
 
 
