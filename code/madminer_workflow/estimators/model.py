@@ -23,6 +23,7 @@ __all__ = ["Description", "Model", "TrainedModel", "common", "event_blocks", "mo
 Floats = NDArray[np.float64]
 
 _PAIRS_PER_BLOCK = 2**21
+_LAYER = 64  # units of a layer, whose values for each event take memory also at a single point
 """Pairs of event and parameter point in a block of log ratios: 16 MB in double precision."""
 
 
@@ -299,6 +300,6 @@ def event_blocks(n_events: int, n_thetas: int) -> Iterator[slice]:
         n_events: Number of events.
         n_thetas: Number of parameter points.
     """
-    step = max(1, _PAIRS_PER_BLOCK // max(n_thetas, 1))
+    step = max(1, _PAIRS_PER_BLOCK // max(n_thetas, _LAYER))
     for start in range(0, n_events, step):
         yield slice(start, min(start + step, n_events))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,8 @@ def diagnose(combination: Combination, events: Events) -> dict[str, Diagnosis]:
 def _diagnosis(combination: Combination, events: Events, name: str) -> Diagnosis:
     """Returns the diagnosis of one method."""
     model, data = model_of(combination.members[name]), combination.data[EXPECTED]
-    parts = held_out(combination.configuration, model, events)
-    curves = _curves(combination, events, name, parts)
+    judging = partial(held_out, combination.configuration, model, events)
+    curves = _curves(combination, events, name, judging())
     thetas = of.contour_points(curves.q, curves.axes)
     specific = _of_score if model.kind == "score" else _of_ratio
     diagnostics = Diagnostics(
@@ -74,7 +75,10 @@ def _diagnosis(combination: Combination, events: Events, name: str) -> Diagnosis
         normalisation=of.normalisation(curves),
         bias_test=of.bias_test(curves),
         stability=of.stability(curves),
-        **specific(model, _some(parts), thetas, data.scan.n_observed, combination.configuration),
+        # These are copies, and those for the curves are gone by now.
+        **specific(
+            model, _some(judging()), thetas, data.scan.n_observed, combination.configuration
+        ),
     )
     return Diagnosis(diagnostics, curves, verdict(diagnostics))
 
