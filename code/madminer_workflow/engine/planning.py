@@ -25,7 +25,7 @@ from madminer_workflow.engine.ingredients import HANDLERS, Ingredients, no_code
 from madminer_workflow.engine.pool import Job, JobBackend
 from madminer_workflow.engine.records import Records, paths, published_in
 from madminer_workflow.engine.runtime import StepError
-from madminer_workflow.engine.steering import engine_log, load, rehearsed
+from madminer_workflow.engine.steering import engine_log, execute, load, steering
 from madminer_workflow.errors import InputError
 
 __all__ = ["Input", "Planned", "plan"]
@@ -114,9 +114,11 @@ def plan(
     backend = _Backend(forecast, ingredients, toplevel, scratch, forced, volatile)
     with engine_log(scratch / "engine.log"):
         try:
-            graph = rehearsed(specification, initdata, output_dir, scratch / METADATA, backend)
+            flow = steering(specification, initdata, output_dir, scratch / METADATA, ensure=False)
+            execute(flow, backend)
         except RuntimeError as error:  # how Yadage says that nothing has been published by a name
             raise InputError(f"{workflow}: {' '.join(str(error).split())[:200]}") from error
+    graph = flow.workflow
     known = ordered(facts(graph, identifier) for identifier in identifiers(graph))
     return tuple(Planned(step, *backend.answers[step.folder]) for step in known)
 

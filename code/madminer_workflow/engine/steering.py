@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from madminer_workflow.engine.selection import pruned
 from madminer_workflow.engine.specification import errors
 from madminer_workflow.errors import InputError
 
-__all__ = ["engine_log", "execute", "load", "rehearsed", "steering"]
+__all__ = ["engine_log", "execute", "load", "steering"]
 
 _PLUGINS = ("madminer_workflow.engine.caching", "madminer_workflow.engine.runtime")
 
@@ -51,27 +51,6 @@ def load(
     return pruned(specification, until) if until else specification, stages
 
 
-def rehearsed(
-    specification: Mapping[str, Any],
-    initdata: Mapping[str, str],
-    output_dir: Path,
-    metadir: Path,
-    backend: JobBackend,
-) -> Any:
-    """Returns the Yadage workflow object after all steps have been answered; makes no folders.
-
-    Args:
-        specification: A workflow, as `load` returns it.
-        initdata: Its parameters.
-        output_dir: The folder of the run.
-        metadir: A folder for Yadage's own files.
-        backend: What answers at once to the steps that are submitted.
-    """
-    flow = steering(specification, initdata, output_dir, metadir, ensure=False)
-    execute(flow, backend, [], 0.0)
-    return flow.workflow
-
-
 def steering(
     specification: Mapping[str, Any],
     initdata: Mapping[str, str],
@@ -87,7 +66,7 @@ def steering(
         initdata: Its parameters.
         output_dir: The folder of the run.
         metadir: A folder for Yadage's own files.
-        ensure: Whether the folders of steps are made.
+        ensure: Whether the folders of steps are made; a rehearsal needs none.
     """
     enable_plugins(list(_PLUGINS))
     return YadageSteering.create(
@@ -104,7 +83,9 @@ def steering(
     )
 
 
-def execute(flow: Any, backend: JobBackend, trackers: list[Any], poll_seconds: float) -> None:
+def execute(
+    flow: Any, backend: JobBackend, trackers: Sequence[Any] = (), poll_seconds: float = 0.0
+) -> None:
     """Runs a workflow to its end and writes Yadage's snapshot of it.
 
     Args:
@@ -117,7 +98,7 @@ def execute(flow: Any, backend: JobBackend, trackers: list[Any], poll_seconds: f
         packtivity_backend=backend, backendopts={"purepubopts": {"exec": {"logging": False}}}
     )
     flow.adage_argument(
-        default_trackers=False, additional_trackers=trackers, update_interval=poll_seconds
+        default_trackers=False, additional_trackers=list(trackers), update_interval=poll_seconds
     )
     try:
         flow.run_adage(routed)
